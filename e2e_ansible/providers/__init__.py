@@ -1,0 +1,1 @@
+"""Where nodes come from: capabilities as data, and one driver per provider."""
