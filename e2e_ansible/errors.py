@@ -3,7 +3,8 @@
 E2EError
 ├── UsageError                 2   what the user wrote is wrong; nothing was started
 │   ├── SuiteError             2   a suite file has one or more problems, each with its position
-│   └── UnsupportedOperation   2   the provider cannot do it (also a NotImplementedError)
+│   ├── UnsupportedOperation   2   the provider cannot do it (also a NotImplementedError)
+│   └── UnsupportedSteps       2   both of them: all problems of a suite are steps its provider cannot do
 ├── InfrastructureError        4   machines, network, disks, packages
 │   └── ProviderError          4   a provider could not create, power or remove a node
 ├── HarnessError               5   the tool itself
@@ -27,6 +28,7 @@ __all__ = [
     "ProviderError",
     "SuiteError",
     "UnsupportedOperation",
+    "UnsupportedSteps",
     "UsageError",
 ]
 
@@ -72,6 +74,10 @@ class SuiteError(UsageError):
 
 class UnsupportedOperation(UsageError, NotImplementedError):
     """The provider has no such operation."""
+
+
+class UnsupportedSteps(SuiteError, UnsupportedOperation):  # noqa: N818 - named as its base
+    """The only problems of a suite are steps that its provider cannot do."""
 
 
 class InfrastructureError(E2EError, RuntimeError):

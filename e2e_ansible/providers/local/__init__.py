@@ -1,0 +1,1 @@
+"""Provider `local`: systemd containers on a bridge, each an overlay over one cached Debian tree."""

@@ -1,0 +1,36 @@
+"""Names of providers and where their drivers are; a driver is imported only when it is asked for."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+from typing import cast
+
+from e2e_ansible.errors import UsageError
+from e2e_ansible.providers.base import Provider
+
+__all__ = ["get_provider", "provider_names"]
+
+_DRIVERS = {
+    "local": "e2e_ansible.providers.local.driver:LocalProvider",
+}
+
+
+def provider_names() -> tuple[str, ...]:
+    """All known providers, sorted."""
+    return tuple(sorted(_DRIVERS))
+
+
+def get_provider(name: str) -> Provider:
+    """A new driver for the provider `name`.
+
+    Raises:
+        UsageError: there is no such provider; the hint names the nearest one.
+    """
+    place = _DRIVERS.get(name)
+    if place is None:
+        near = difflib.get_close_matches(name.lower(), provider_names(), n=1)
+        hint = f"did you mean {near[0]}?" if near else f"known are: {', '.join(provider_names())}"
+        raise UsageError(f"there is no provider named {name!r}", hint=hint)
+    module, _, attribute = place.partition(":")
+    return cast("Provider", getattr(importlib.import_module(module), attribute)())
