@@ -1,0 +1,205 @@
+# GNU General Public License v3.0 or later (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Lists the nodes of one deployment of a provider, stopped ones included."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: e2e
+short_description: Nodes of a deployment made by this project
+description:
+  - Lists every node of one deployment with its variables and its power state, whether it is on or not.
+  - Planned nodes that were not created yet are listed as well, with the power state V(absent).
+  - Files end in C(.e2e.yml) or C(.e2e.yaml).
+author: The e2e-ansible authors
+extends_documentation_fragment:
+  - constructed
+options:
+  plugin:
+    description: Must be V(e2e).
+    type: str
+    required: true
+    choices: [e2e]
+  provider:
+    description: Name of the provider that made the nodes.
+    type: str
+    default: local
+    env:
+      - name: E2E_PROVIDER
+  deployment:
+    description:
+      - Id of the deployment. Without it the only deployment of the provider is taken; several are an error.
+    type: str
+    default: ''
+    env:
+      - name: E2E_DEPLOYMENT
+  nodes:
+    description: Planned nodes, each with O(nodes[].name) and O(nodes[].labels).
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      name:
+        description: Name of the node.
+        type: str
+        required: true
+      labels:
+        description: Labels of the node; each is a group.
+        type: list
+        elements: str
+        default: [database]
+"""
+
+EXAMPLES = r"""
+# inventories/local.e2e.yml
+plugin: e2e
+provider: local
+
+# A plan, usable before the nodes exist
+# plugin: e2e
+# provider: local
+# deployment: demo
+# nodes:
+#   - name: n11
+#     labels: [database, site_a]
+"""
+
+import difflib  # noqa: E402  # Ansible wants its documentation first
+from collections.abc import Iterable  # noqa: E402
+from typing import Any  # noqa: E402
+
+from ansible.errors import AnsibleParserError  # noqa: E402
+from ansible.plugins.inventory import BaseInventoryPlugin, Constructable  # noqa: E402
+from pydantic import ValidationError  # noqa: E402
+
+from e2e_ansible.errors import E2EError  # noqa: E402
+from e2e_ansible.nodes.observation import PowerState  # noqa: E402
+from e2e_ansible.providers.base import Node, NodeSpec, Provider  # noqa: E402
+from e2e_ansible.providers.registry import get_provider  # noqa: E402
+
+try:
+    from ansible.template import trust_as_template
+except ImportError:  # before ansible-core 2.19 every string is a template
+    trust_as_template = None
+
+_SUFFIXES = (".e2e.yml", ".e2e.yaml")
+_OPTIONS = (
+    "plugin",
+    "provider",
+    "deployment",
+    "nodes",
+    "strict",
+    "compose",
+    "groups",
+    "keyed_groups",
+    "leading_separator",
+    "use_extra_vars",
+)
+_TEMPLATE_MARKS = ("{{", "{%", "{#")
+
+
+class InventoryModule(BaseInventoryPlugin, Constructable):
+    """Groups: e2e_nodes, one for each label, and power_on, power_off, power_absent or power_unknown."""
+
+    NAME = "e2e"
+
+    def verify_file(self, path: str) -> bool:
+        """Only files that end as this plugin's do."""
+        return bool(super().verify_file(path)) and path.endswith(_SUFFIXES)
+
+    def parse(self, inventory: Any, loader: Any, path: str, cache: bool = True) -> None:
+        """Fill the inventory; whatever is wrong with the file or the provider is one parser error."""
+        super().parse(inventory, loader, path, cache)
+        _refuse_unknown(path, self._read_config_data(path))
+        for name in ("e2e_nodes", "power_on", "power_off", "power_absent"):
+            self.inventory.add_group(name)
+        try:
+            planned = _planned(self.get_option("nodes"))
+            provider = get_provider(self.get_option("provider"))
+            deployment = _deployment(provider, self.get_option("deployment"), bool(planned))
+            known = provider.nodes(deployment) if deployment in provider.deployments() else ()
+        except E2EError as error:
+            hint = f" ({error.hint})" if error.hint else ""
+            raise AnsibleParserError(f"{path}: {error}{hint}") from error
+        except ValidationError as error:
+            raise AnsibleParserError(f"{path}: nodes must be a list of name and labels: {error}") from error
+        for node in _all(known, planned):
+            self._add(node, provider.name, deployment)
+
+    def _add(self, node: Node, provider: str, deployment: str) -> None:
+        self.inventory.add_host(node.name, group="e2e_nodes")
+        for group in (*node.labels, f"power_{node.power}"):
+            self.inventory.add_child(self.inventory.add_group(group), node.name)
+        variables = {
+            "e2e_provider": provider,
+            "e2e_deployment": deployment,
+            **node.variables,
+            "e2e_power": node.power.value,
+            "e2e_labels": list(node.labels),
+        }
+        for key, value in variables.items():
+            self.inventory.set_variable(node.name, key, _trusted(value))
+        self._construct(node.name)
+
+    def _construct(self, host: str) -> None:
+        strict = self.get_option("strict")
+        self._set_composite_vars(
+            self.get_option("compose"), self.inventory.get_host(host).get_vars(), host, strict=strict
+        )
+        variables = self.inventory.get_host(host).get_vars()
+        self._add_host_to_composed_groups(self.get_option("groups"), variables, host, strict=strict)
+        self._add_host_to_keyed_groups(self.get_option("keyed_groups"), variables, host, strict=strict)
+
+
+def _refuse_unknown(path: str, config: Any) -> None:
+    for key in config:
+        if key in _OPTIONS:
+            continue
+        near = difflib.get_close_matches(str(key), _OPTIONS, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(_OPTIONS)}"
+        raise AnsibleParserError(f"{path}: unknown option {str(key)!r}, {hint}")
+
+
+def _planned(entries: Iterable[Any]) -> tuple[NodeSpec, ...]:
+    return tuple(NodeSpec.model_validate(entry) for entry in entries or ())
+
+
+def _deployment(provider: Provider, asked: str, planned: bool) -> str:
+    """The deployment to list, '' when there is none."""
+    ids = sorted(provider.deployments())
+    if asked:
+        if asked not in ids and not planned:
+            near = difflib.get_close_matches(asked, ids, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"known are: {', '.join(ids) or 'none'}"
+            raise AnsibleParserError(
+                f"provider {provider.name} has no deployment {asked!r} and no nodes are planned, {hint}"
+            )
+        return asked
+    if len(ids) > 1 and not planned:
+        raise AnsibleParserError(
+            f"provider {provider.name} has several deployments, "
+            f"choose one by the option deployment or the variable E2E_DEPLOYMENT: {', '.join(ids)}"
+        )
+    return ids[0] if len(ids) == 1 else ""
+
+
+def _all(known: Iterable[Node], planned: Iterable[NodeSpec]) -> list[Node]:
+    """Known nodes first, then planned ones that are not there yet."""
+    nodes = list(known)
+    names = {node.name for node in nodes}
+    absent = [
+        Node(name=spec.name, labels=spec.labels, power=PowerState.ABSENT)
+        for spec in planned
+        if spec.name not in names
+    ]
+    return [*nodes, *absent]
+
+
+def _trusted(value: Any) -> Any:
+    """Mark plain strings, else they are exported as unsafe text; text with template marks stays inert."""
+    if isinstance(value, dict):
+        return {key: _trusted(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_trusted(item) for item in value]
+    plain = isinstance(value, str) and not any(mark in value for mark in _TEMPLATE_MARKS)
+    return trust_as_template(value) if plain and trust_as_template else value
