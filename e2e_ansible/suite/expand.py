@@ -1,0 +1,235 @@
+"""Matrix, variables and parameters put in: one entry of a suite file becomes one or more tests."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from e2e_ansible.names import nearest
+from e2e_ansible.suite.findings import Findings
+from e2e_ansible.suite.model import Parameters
+from e2e_ansible.suite.reference import STEPS, Reference, escape, split_references, split_text
+from e2e_ansible.suite.value import Value, shown
+
+__all__ = ["MOST_TESTS", "Expanded", "expand"]
+
+MOST_TESTS = 1_000
+_MOST_EXPANDED_VALUES = 1_000_000
+_SCOPES = ("matrix", "variables", "parameters", STEPS)
+_ONE_OF = {"matrix": "matrix value", "variables": "variable", "parameters": "parameter"}
+_STAGES = ("matrix", "variables", "parameters", "workflow")
+
+Scope = Mapping[str, Value]
+
+
+@dataclass(frozen=True)
+class Expanded:
+    """One test with all references put in, but for those to earlier steps; `value` is its whole entry."""
+
+    name: str
+    value: Value
+
+
+def expand(name: str, entry: Value, findings: Findings) -> Iterator[Expanded]:
+    """All tests of an entry, the last matrix key varying fastest; problems of references go to `findings`."""
+    given = entry.get("matrix")
+    matrix = _Filler({}, findings).fill(given) if given else None
+    axes = _axes(matrix)
+    count = math.prod(len(values) for values in axes.values())
+    if matrix and (count > MOST_TESTS or count * entry.size > _MOST_EXPANDED_VALUES):
+        findings.add(
+            matrix,
+            f"the matrix makes {count} tests of {entry.size} values each",
+            "that is too much; split it",
+        )
+        return
+    unusable = {key: _broken(matrix) for key in _fields(matrix) if key not in axes} if matrix else {}
+    names: set[str] = set()
+    for values in itertools.product(*axes.values()):
+        chosen = dict(zip(axes, values, strict=True))
+        full_name = _full_name(name, chosen)
+        if matrix and full_name in names:
+            findings.add(
+                matrix, f"the matrix makes the test {shown(full_name)} twice", "its values must differ"
+            )
+        names.add(full_name)
+        yield Expanded(full_name, _fill_entry(entry, matrix, {**chosen, **unusable}, findings))
+
+
+def _fill_entry(entry: Value, matrix: Value | None, chosen: Scope, findings: Findings) -> Value:
+    """Stage by stage, as each stage may refer to those before it."""
+    filled: dict[str, Value] = {} if matrix is None else {"matrix": matrix}
+    scopes: dict[str, Scope] = {"matrix": chosen}
+    fields = _fields(entry)
+    for stage in ("variables", "parameters"):
+        value = _Filler(scopes, findings).fill(fields[stage]) if stage in fields else None
+        scopes = {**scopes, stage: _scope(value, _defaults() if stage == "parameters" else {})}
+        if value is not None:
+            filled[stage] = value
+    rest = _Filler(scopes, findings)
+    for key, value in fields.items():
+        if key not in _STAGES:
+            filled[key] = rest.fill(value)
+    if "workflow" in fields:
+        filled["workflow"] = _Filler(scopes, findings, keeps_steps=True).fill(fields["workflow"])
+    return entry.like(filled)
+
+
+def _fields(value: Value) -> Mapping[str, Value]:
+    return value.data if isinstance(value.data, dict) else {}
+
+
+def _axes(matrix: Value | None) -> dict[str, list[Value]]:
+    """The usable keys of a matrix; pydantic tells what is wrong with the others."""
+    found: dict[str, list[Value]] = {}
+    for key, value in _fields(matrix).items() if matrix else ():
+        values = value.data
+        if isinstance(values, list) and values and all(_is_scalar(item) for item in values):
+            found[key] = [_literal(item) for item in values]
+    return found
+
+
+def _is_scalar(value: Value) -> bool:
+    return isinstance(value.data, (str, int, float)) and not value.broken
+
+
+def _broken(value: Value) -> Value:
+    return Value(None, value.line, value.column, broken=True)
+
+
+def _full_name(name: str, chosen: Scope) -> str:
+    if not chosen:
+        return name
+    return f"{name}[{','.join(f'{key}={_text(value)}' for key, value in chosen.items())}]"
+
+
+def _defaults() -> dict[str, Value]:
+    return {
+        name: Value(data, 1, 1)
+        for name, data in Parameters().model_dump().items()
+        if not isinstance(data, dict)
+    }
+
+
+def _scope(value: Value | None, defaults: dict[str, Value]) -> Scope:
+    """Names to values; what is in a mapping is named with dots."""
+    found = dict(defaults)
+    for key, item in _fields(value).items() if value else ():
+        for inner, below in _fields(item).items():
+            found[f"{key}.{inner}"] = _literal(below)
+        found[key] = _literal(item)
+    return found
+
+
+def _literal(value: Value) -> Value:
+    """The value as it is meant: what is filled in elsewhere is escaped there."""
+    if isinstance(value.data, str) and "${" in value.data:
+        return value.like("".join(map(str, split_references(value.data))))
+    return value
+
+
+def _text(value: Value) -> str:
+    return str(value.data).lower() if isinstance(value.data, bool) else str(value.data)
+
+
+@dataclass(frozen=True)
+class _Filler:
+    """Puts references in. `keeps_steps` leaves those to earlier steps where they are."""
+
+    scopes: Mapping[str, Scope]
+    findings: Findings
+    keeps_steps: bool = False
+
+    def fill(self, value: Value) -> Value:
+        """The value with its references put in; itself when there are none."""
+        data = value.data
+        if isinstance(data, str):
+            return self._fill_text(value, data) if "${" in data and not value.broken else value
+        if isinstance(data, list):
+            items = [self.fill(item) for item in data]
+            return value.like(items) if any(a is not b for a, b in zip(items, data, strict=True)) else value
+        if isinstance(data, dict):
+            return self._fill_mapping(value, data)
+        return value
+
+    def _fill_mapping(self, value: Value, data: dict[str, Value]) -> Value:
+        for key in data:
+            if "${" in key:
+                self.findings.add(value.keys[key], f"a key cannot have references: {shown(key)}")
+        filled = {key: self.fill(item) for key, item in data.items()}
+        return value.like(filled) if any(filled[key] is not data[key] for key in data) else value
+
+    def _fill_text(self, value: Value, text: str) -> Value:
+        parts = split_text(text)
+        found = [self._find(value, part) if isinstance(part, Reference) else part for part in parts]
+        if any(isinstance(part, Value) and part.broken for part in found):
+            broken = value.like(text)
+            broken.broken = True
+            return broken
+        alone = found[0]
+        if len(found) == 1 and isinstance(alone, Value) and not isinstance(alone.data, str):
+            return value.like(alone.data)
+        return value.like(escape(_joined(found)))
+
+    def _find(self, value: Value, reference: Reference) -> Value | Reference:
+        """What is referred to; the reference itself when it stays; a broken value after noting a problem."""
+        if not reference.closed:
+            return self._refuse(
+                value, f"{shown(str(reference))} has no closing brace", _hint_for_text(reference)
+            )
+        if reference.scope == STEPS and self.keeps_steps:
+            return reference
+        scope = self.scopes.get(reference.scope)
+        if scope is None:
+            return self._unknown_scope(value, reference)
+        return self._look_up(value, reference, scope)
+
+    def _look_up(self, value: Value, reference: Reference, scope: Scope) -> Value:
+        found = scope.get(reference.name)
+        if found is None:
+            what = _ONE_OF[reference.scope]
+            hint = self.findings.suggest(reference.name, scope)
+            return self._refuse(
+                value, f"unknown {what} {shown(reference.name)} in {shown(str(reference))}", hint
+            )
+        if found.broken or _is_scalar(found):
+            return found
+        if found.data is None:
+            return self._refuse(value, f"{shown(str(reference))} has no value in this test")
+        return self._refuse(value, f"{shown(str(reference))} is {shown(found)}, not a single value")
+
+    def _unknown_scope(self, value: Value, reference: Reference) -> Value:
+        known = [name for name in _SCOPES if name in self.scopes or (name == STEPS and self.keeps_steps)]
+        if reference.scope in _SCOPES:
+            hint = f"only these can: {', '.join(known)}" if known else "nothing can"
+            return self._refuse(value, f"{shown(str(reference))} cannot be used here", hint)
+        near = nearest(reference.scope, _SCOPES)
+        if near and reference.name:
+            meant = shown(str(Reference(f"{near}.{reference.name}")))
+            return self._refuse(value, f"unknown reference {shown(str(reference))}", f"did you mean {meant}?")
+        return self._refuse(value, f"unknown reference {shown(str(reference))}", _hint_for_text(reference))
+
+    def _refuse(self, value: Value, message: str, hint: str = "") -> Value:
+        self.findings.add(value, message, hint)
+        return _broken(value)
+
+
+def _hint_for_text(reference: Reference) -> str:
+    return f"write ${shown(str(reference))[1:-1]} if it is text"
+
+
+def _joined(parts: list[str | Value | Reference]) -> list[str | Reference]:
+    """Neighbouring texts as one: a dollar ending one and a brace in the next would look like a reference."""
+    joined: list[str | Reference] = []
+    for part in parts:
+        if isinstance(part, Reference):
+            joined.append(part)
+            continue
+        text = _text(part) if isinstance(part, Value) else part
+        if joined and isinstance(joined[-1], str):
+            joined[-1] += text
+        else:
+            joined.append(text)
+    return joined

@@ -1,0 +1,162 @@
+"""What a test says as a whole: names, nodes, checks, references to steps, and what its provider can do."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from e2e_ansible.checks.base import Check
+from e2e_ansible.suite.findings import Findings
+from e2e_ansible.suite.model import TestEntry
+from e2e_ansible.suite.reference import FIELDS, Reference, split_text, step_reference
+from e2e_ansible.suite.value import Value, at, shown, strings
+from e2e_ansible.suite.vocabulary import Vocabulary
+from e2e_ansible.suite.workflow import TypedStep
+
+__all__ = ["lint"]
+
+_REGISTER = "register"
+
+
+def lint(
+    steps: Sequence[TypedStep],
+    entry: TestEntry | None,
+    provider: str | None,
+    vocabulary: Vocabulary,
+    findings: Findings,
+) -> None:
+    """Note all problems between the parts of a test.
+
+    `entry` is None when it cannot be read, `provider` when it is not known; what needs them is skipped.
+    """
+    _lint_unique("name", steps, findings)
+    _lint_unique(_REGISTER, steps, findings)
+    _lint_references(steps, findings)
+    linter = _StepLinter(entry, entry.nodes if entry else (), provider, vocabulary, findings)
+    for step in steps:
+        linter.lint(step)
+
+
+def _lint_unique(key: str, steps: Sequence[TypedStep], findings: Findings) -> None:
+    seen: dict[str, Value] = {}
+    for step in steps:
+        found = step.value.get(key)
+        if found is None or found.broken or not isinstance(found.data, str):
+            continue
+        if found.data in seen:
+            first = seen[found.data]
+            findings.add(
+                found, f"two steps have the {key} {shown(found)}", f"the first is on line {first.line}"
+            )
+        else:
+            seen[found.data] = found
+
+
+def _lint_references(steps: Sequence[TypedStep], findings: Findings) -> None:
+    known: dict[str, None] = {}
+    for step in steps:
+        for value, text in strings(step.value):
+            if "${steps" in text and not value.broken:
+                for part in split_text(text):
+                    if isinstance(part, Reference):
+                        _lint_reference(part, value, known, findings)
+        register = step.value.get(_REGISTER)
+        if register is not None and isinstance(register.data, str):
+            known[register.data] = None
+
+
+def _lint_reference(
+    reference: Reference, value: Value, known: Mapping[str, None], findings: Findings
+) -> None:
+    found = step_reference(reference)
+    if found is None:
+        name, _, field = reference.name.rpartition(".")
+        hint = (
+            findings.suggest(field, FIELDS)
+            if name
+            else f"write ${{steps.NAME.FIELD}}; fields are {', '.join(FIELDS)}"
+        )
+        findings.add(value, f"{shown(str(reference))} is not a field of a step's result", hint)
+    elif found.step not in known:
+        hint = findings.suggest(found.step, known) or "give an earlier custom_command a 'register'"
+        findings.add(value, f"no earlier step has the register {shown(found.step)}", hint)
+
+
+@dataclass(frozen=True)
+class _StepLinter:
+    entry: TestEntry | None
+    nodes: tuple[str, ...]
+    provider: str | None
+    vocabulary: Vocabulary
+    findings: Findings
+
+    def lint(self, step: TypedStep) -> None:
+        """Nodes, checks and power of one step."""
+        if step.type is None or step.options is None:
+            return
+        for field, node in step.type.node_names(step.options) if self.nodes else ():
+            self._lint_node(_named(step.value, field, node), node)
+        for field, index, name in step.type.check_names(step.options):
+            self._lint_check(at(step.value, (field, index)), name)
+        for requirement in step.type.requires(step.options) if self.provider else ():
+            cell = self.vocabulary.providers[str(self.provider)].get(requirement)
+            if cell is None or not cell.supported:
+                message = f"provider {self.provider!r} cannot do {requirement.value}"
+                self.findings.add(step.value, message, cell.note if cell else "", unsupported=True)
+
+    def _lint_node(self, place: Value, node: str) -> None:
+        if node not in self.nodes:
+            self.findings.add(place, f"this test has no node {shown(node)}", self._the_nodes())
+
+    def _the_nodes(self) -> str:
+        if len(self.nodes) == 1:
+            return f"its only node is {self.nodes[0]}"
+        return f"its nodes are {self.nodes[0]} to {self.nodes[-1]}"
+
+    def _lint_check(self, place: Value, text: str) -> None:
+        name, *arguments = text.split(":")
+        check = self.vocabulary.checks.get(name)
+        if check is None:
+            self.findings.add(
+                place, f"unknown check {shown(name)}", self.findings.suggest(name, self.vocabulary.checks)
+            )
+        elif not check.required_arguments <= len(arguments) <= len(check.arguments):
+            self.findings.add(
+                place, f"check {shown(text)} has the wrong number of arguments", f"write {_usage(check)}"
+            )
+        else:
+            for argument, given in zip(check.arguments, arguments, strict=False):
+                self._lint_argument(place, check, argument, given)
+            if check.needs_admin_ui and self.entry and not self.entry.parameters.admin_ui:
+                self.findings.add(
+                    place, f"check {shown(name)} needs the admin UI", "admin_ui is false in this test"
+                )
+
+    def _lint_argument(self, place: Value, check: Check, argument: str, given: str) -> None:
+        choices = check.choices.get(argument)
+        if not given:
+            self.findings.add(
+                place, f"check {check.name!r} has an empty {argument}", f"write {_usage(check)}"
+            )
+        elif choices is not None:
+            if given not in choices:
+                hint = self.findings.suggest(given, choices)
+                self.findings.add(place, f"unknown {argument} {shown(given)} in check {check.name!r}", hint)
+        elif argument == "node" and self.nodes:
+            self._lint_node(place, given)
+
+
+def _usage(check: Check) -> str:
+    words = [
+        f":<{argument}>" if index < check.required_arguments else f"[:<{argument}>]"
+        for index, argument in enumerate(check.arguments)
+    ]
+    return check.name + "".join(words)
+
+
+def _named(step: Value, field: str, node: str) -> Value:
+    """Where a node is named: the field, or the item of it that has this name."""
+    value = at(step, [int(part) if part.isdecimal() else part for part in field.split(".")])
+    if isinstance(value.data, list):
+        return next((item for item in value.data if item.data == node), value)
+    return value

@@ -1,0 +1,174 @@
+"""The typed suite: a file holds tests, a test holds steps. Every part knows the line that it came from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+
+__all__ = [
+    "Database",
+    "Parameters",
+    "Requirements",
+    "Retry",
+    "SourceRef",
+    "Step",
+    "StepOptions",
+    "Suite",
+    "Test",
+    "TestEntry",
+]
+
+Scalar = str | int | float | bool
+Database = Literal["standalone", "replication"]
+Keep = Literal["never", "on-failure", "always"]
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,79}$")]
+
+
+def _as_text(value: object) -> object:
+    # YAML reads `postgres_version: 17` as a number, and everybody writes it so.
+    return str(value) if type(value) is int else value
+
+
+MajorVersion = Annotated[
+    str,
+    Field(pattern=r"^(\d{1,2})?$"),
+    BeforeValidator(_as_text),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "string", "pattern": r"^(\d{1,2})?$"},
+                {"type": "integer", "minimum": 0, "maximum": 99},
+            ]
+        }
+    ),
+]
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class SourceRef(BaseModel):
+    """A place in a suite file, which is named as the user named it; lines and columns count from 1."""
+
+    model_config = ConfigDict(frozen=True)
+
+    file: str
+    line: int
+    column: int
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}"
+
+
+class Retry(_Model):
+    """How often a validate step looks again: at most `max_attempts` looks, `delay_seconds` apart."""
+
+    max_attempts: int = Field(1, ge=1, le=10_000)
+    delay_seconds: float = Field(0, ge=0, le=86_400)
+
+
+class StepOptions(_Model):
+    """What every step may say. Step types subclass it with their own fields."""
+
+    step: str
+    name: Name | None = Field(
+        None, description="Short name, unique in the test, for references and the report"
+    )
+    description: str = Field("", max_length=500)
+    timeout_seconds: float | None = Field(None, gt=0, le=604_800)
+
+
+class Parameters(_Model):
+    """What the cluster under test is. Sizes are in the unit of their name."""
+
+    cluster_size: int = Field(3, ge=1, le=99)
+    database: Database = "replication"
+    postgres_version: MajorVersion = Field("", description="Major version; empty: the newest there")
+    postgres_settings: Mapping[str, Scalar] = Field(default_factory=dict)
+    admin_ui: bool = True
+    libvirt_memory_gb: int | None = Field(None, ge=1, le=4096)
+    libvirt_vcpus: int | None = Field(None, ge=1, le=512)
+    instance_type: str | None = None
+    data_volumes_per_node: int | None = Field(None, ge=0, le=64)
+    data_volume_size: int | None = Field(None, ge=1, le=65_536, description="GB")
+    root_volume_size: int | None = Field(None, ge=1, le=65_536, description="GB")
+
+
+class Requirements(_Model):
+    """What the controller must have; checked before anything starts."""
+
+    libvirt_available: bool | None = None
+    kvm_available: bool | None = None
+    min_memory_gb: float | None = Field(None, ge=0)
+    min_disk_gb: float | None = Field(None, ge=0)
+    min_cpus: int | None = Field(None, ge=0)
+    commands: tuple[str, ...] = Field((), strict=False)
+
+
+class TestEntry(_Model):
+    """One entry of `test_suites`, but for its steps, which are typed by their step type."""
+
+    provider: str = "local"
+    test_type: Literal["workflow"] = "workflow"
+    description: str = ""
+    parameters: Parameters = Field(default_factory=Parameters)
+    variables: Mapping[Name, Scalar] = Field(default_factory=dict)
+    matrix: Mapping[Name, Annotated[tuple[Scalar, ...], Field(min_length=1, strict=False)]] = Field(
+        default_factory=dict
+    )
+    requirements: Requirements = Field(default_factory=Requirements)
+    keep: Keep = "never"
+
+    @property
+    def nodes(self) -> tuple[str, ...]:
+        """Node names in order: n11, n12, ..."""
+        return tuple(f"n{11 + index}" for index in range(self.parameters.cluster_size))
+
+
+@dataclass(frozen=True)
+class Step:
+    """One typed step of a test. `options` is an instance of its step type's options model."""
+
+    type: str
+    options: StepOptions
+    source: SourceRef
+
+
+@dataclass(frozen=True)
+class Test:
+    """One workflow after matrix, parameters and variables were put in; its name is unique in the suite."""
+
+    __test__ = False
+
+    name: str
+    entry: TestEntry
+    steps: tuple[Step, ...]
+    source: SourceRef
+    positions: Mapping[str, SourceRef] = field(default_factory=dict, compare=False)
+
+    @property
+    def nodes(self) -> tuple[str, ...]:
+        """Node names in order: n11, n12, ..."""
+        return self.entry.nodes
+
+
+@dataclass(frozen=True)
+class Suite:
+    """A whole file. `digest` is the SHA-256 of its bytes; relative paths of the suite start in `folder`."""
+
+    file: Path
+    digest: str
+    tests: tuple[Test, ...]
+
+    @property
+    def folder(self) -> Path:
+        """The folder that holds the suite file."""
+        return self.file.resolve().parent
+
+
+RawStep = Mapping[str, Any]
