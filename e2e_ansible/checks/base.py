@@ -1,0 +1,86 @@
+"""What a check is: a pure predicate over a situation, three-valued, with a sentence that says what it saw."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from e2e_ansible.nodes.observation import NodeObservation, Observation
+from e2e_ansible.suite.model import Database
+
+__all__ = ["Check", "Outcome", "Ranges", "Situation", "failed", "passed", "unknown"]
+
+Ranges = Sequence[tuple[int, int]]
+
+
+@dataclass(frozen=True)
+class Situation:
+    """Everything a check may look at.
+
+    `expected` are the nodes of the plan in order and their labels; `acknowledged` are the row numbers that
+    the integrity writer saw committed before this look, as inclusive ranges, or None when no writer ran.
+    """
+
+    observation: Observation
+    expected: Mapping[str, tuple[str, ...]]
+    database: Database
+    primary: str
+    acknowledged: Ranges | None = None
+
+    @property
+    def nodes(self) -> tuple[NodeObservation, ...]:
+        """Observations of the expected nodes, in order; a node nobody looked at is missing."""
+        found = (self.observation.node(name) for name in self.expected)
+        return tuple(node for node in found if node is not None)
+
+    @property
+    def unseen(self) -> tuple[str, ...]:
+        """Expected nodes that the observation does not contain."""
+        return tuple(name for name in self.expected if self.observation.node(name) is None)
+
+    @property
+    def databases(self) -> tuple[NodeObservation, ...]:
+        """The observed nodes labelled `database`."""
+        return tuple(node for node in self.nodes if "database" in self.expected[node.node])
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """True, False or None (not decidable), and why. `infrastructure`: the trouble is not the product's."""
+
+    passed: bool | None
+    message: str
+    infrastructure: bool = False
+
+
+def passed(message: str) -> Outcome:
+    """It holds."""
+    return Outcome(True, message)
+
+
+def failed(message: str, *, infrastructure: bool = False) -> Outcome:
+    """It does not hold."""
+    return Outcome(False, message, infrastructure)
+
+
+def unknown(message: str) -> Outcome:
+    """What was observed does not decide it."""
+    return Outcome(None, message, infrastructure=True)
+
+
+@dataclass(frozen=True)
+class Check:
+    """A named predicate. `arguments` names what may follow its name after colons, required ones first.
+
+    `choices` lists the values an argument may have; an argument named `node` must be a node of the test.
+    """
+
+    name: str
+    description: str
+    evaluate: Callable[[Situation, Sequence[str]], Outcome]
+    arguments: tuple[str, ...] = ()
+    required_arguments: int = 0
+    needs_integrity: bool = False
+    needs_admin_ui: bool = False
+    allow_failure: bool = False
+    choices: Mapping[str, Sequence[str]] = field(default_factory=dict)

@@ -1,0 +1,1 @@
+"""The client that writes histories: what was attempted, acknowledged, refused, or lost from sight."""
