@@ -1,0 +1,135 @@
+"""The result of steps, tests and runs: the seed's field names, and ours beside them. Times are epoch seconds."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from e2e_ansible.judge.verdict import Cause, Status, Verdict, exit_code
+from e2e_ansible.nodes.observation import Observation
+from e2e_ansible.suite.model import SourceRef
+
+__all__ = ["CheckResult", "Failure", "Proof", "RunResult", "StepResult", "TaskTiming", "TestResult"]
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class CheckResult(_Model):
+    """One check after its last attempt; `passed` is None when the observations did not decide it."""
+
+    check: str
+    passed: bool | None
+    attempts: int
+    allow_failure: bool = False
+    message: str = ""
+    infrastructure: bool = False
+
+
+class Failure(_Model):
+    """One failed task on one host, from the generated playbook back to the line of the suite."""
+
+    host: str
+    task: str
+    message: str
+    kind: Literal["failed", "unreachable"]
+    playbook: str = ""
+    playbook_line: int = 0
+    role: str = ""
+    expected: bool = False
+
+
+class Proof(_Model):
+    """What a destructive act was shown to have done to a host."""
+
+    host: str
+    act: str
+    proved: bool
+    how: str = ""
+    seconds: float = 0
+
+
+class TaskTiming(_Model):
+    """How long one task took on one host, in seconds."""
+
+    host: str
+    task: str
+    seconds: float
+    status: str
+
+
+class StepResult(_Model):
+    """One step. `duration` is in seconds; `log` is the path of Ansible's output, relative to the test's folder."""
+
+    index: int
+    id: str
+    step_type: str
+    description: str
+    status: Status
+    verdict: Verdict | None = None
+    cause: Cause | None = None
+    started: float | None = None
+    ended: float | None = None
+    duration: float = 0
+    error: str | None = None
+    attempts: int = 0
+    validation_results: tuple[CheckResult, ...] = ()
+    failures: tuple[Failure, ...] = ()
+    proofs: tuple[Proof, ...] = ()
+    slowest: tuple[TaskTiming, ...] = ()
+    observation: Observation | None = None
+    registered: dict[str, object] | None = None
+    hosts: tuple[str, ...] = ()
+    log: str = ""
+    playbook: str = ""
+    source: SourceRef
+
+
+class TestResult(_Model):
+    """One test. `success` is True only for a pass that was earned."""
+
+    __test__ = False
+
+    deployment_id: str
+    name: str
+    provider: str
+    description: str = ""
+    success: bool
+    verdict: Verdict
+    cause: Cause | None = None
+    error: str | None = None
+    started: float | None = None
+    ended: float | None = None
+    duration: float = 0
+    kept: bool = False
+    clean_up: str = ""
+    evidence: tuple[str, ...] = Field((), description="Folders of collected logs, relative to the test's folder")
+    folder: str = Field("", description="The test's folder, relative to the run folder")
+    plan_hash: str = ""
+    workflow_steps: tuple[StepResult, ...] = ()
+
+
+class RunResult(_Model):
+    """All tests of one run. `finished` is False while it runs and for ever if it was killed."""
+
+    run_id: str
+    suite: str
+    verdict: Verdict
+    cause: Cause | None = None
+    started: float | None = None
+    ended: float | None = None
+    duration: float = 0
+    finished: bool = False
+    total_tests: int
+    passed: int
+    failed: int
+    unknown: int
+    tests: tuple[TestResult, ...]
+    not_run: tuple[str, ...] = ()
+
+    @property
+    def exit_code(self) -> int:
+        """The exit code of the worst test (see `judge.verdict.exit_code`)."""
+        return exit_code(self.verdict, self.cause)

@@ -1,0 +1,1 @@
+"""Results for people and machines: terminal, plain lines, JSON, JUnit, HTML."""

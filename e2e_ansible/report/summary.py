@@ -1,0 +1,177 @@
+"""The summary of a run for a terminal: what came out, why, and where to look and what to type next."""
+
+from __future__ import annotations
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from e2e_ansible.judge.result import RunResult, StepResult, TestResult
+from e2e_ansible.judge.verdict import Verdict
+from e2e_ansible.report.finding import Finding, allowed, check_words, findings
+from e2e_ansible.report.pen import STYLES, Pen, patient
+from e2e_ansible.report.words import (
+    Mark,
+    clean,
+    count,
+    duration,
+    host_words,
+    join_path,
+    mark_of,
+    shorten,
+    verdict_words,
+)
+
+__all__ = ["print_summary"]
+
+_LONG_TEST = 16
+_LABEL_WIDTH = 8
+_QUIET = (Mark.PASS, Mark.SKIPPED, Mark.PENDING)
+
+
+def print_summary(
+    console: Console, result: RunResult, folder: str, *, report: str = "report.html", verbose: bool = False
+) -> None:
+    """Print a run on about one screen.
+
+    `folder` is the run folder as the user can reach it, and `report` the HTML page in it (empty if there is
+    none). Tests that passed take one line when there are several, unless `verbose`.
+    """
+    summary = _Summary(console, verbose=verbose)
+    with patient():
+        for test in result.tests:
+            table = verbose or len(result.tests) == 1 or test.verdict is not Verdict.PASS
+            summary.test(test, folder, table=table)
+        summary.end(result, folder, report)
+
+
+class _Summary:
+    def __init__(self, console: Console, *, verbose: bool) -> None:
+        self._console = console
+        self._pen = Pen.for_console(console)
+        self._verbose = verbose
+
+    def test(self, test: TestResult, folder: str, *, table: bool) -> None:
+        """The verdict of one test and, with `table`, its steps and findings."""
+        words = verdict_words(test.verdict, test.cause)
+        style = STYLES[Mark(test.verdict.value)]
+        sign, took = self._pen.verdict(test.verdict), Text(duration(test.duration), style="dim")
+        name, verdict = self._pen.text(test.name, "bold"), self._pen.text(words, style)
+        self._line(Text.assemble(sign, " ", name, "  ", verdict, "  ", took))
+        if not table:
+            return
+        if test.description:
+            self._line(self._pen.text(f"  {test.description}", "dim"))
+        self._console.print(self._steps(test.workflow_steps))
+        for step in test.workflow_steps:
+            self._step(step)
+        self._facts(test, folder)
+        self._line(Text())
+
+    def end(self, result: RunResult, folder: str, report: str) -> None:
+        """The verdict of the run, and what to do next."""
+        words = verdict_words(result.verdict, result.cause)
+        numbers = [(result.passed, "passed"), (result.failed, "failed"), (result.unknown, "unknown")]
+        tally = ", ".join(f"{number} {what}" for number, what in numbers if number) or "nothing ran"
+        self._line(self._pen.text(words, STYLES[Mark(result.verdict.value)]))
+        tests = f"{count(result.total_tests, 'test')}: {tally}"
+        self._line(self._pen.text(f"{tests}; {duration(result.duration)}; run {result.run_id}"))
+        if not result.finished:
+            self._line(self._pen.text("The run did not finish: it still runs, or it was killed.", "bold"))
+        if result.not_run:
+            self._line(self._pen.text(f"Not run: {', '.join(result.not_run)}", "bold"))
+        self._next(result, folder, report)
+
+    def _next(self, result: RunResult, folder: str, report: str) -> None:
+        commands = [("details", f"e2e-ansible report {result.run_id}")]
+        if result.verdict is not Verdict.PASS or result.not_run:
+            commands.append(("again", f"e2e-ansible rerun {result.run_id} --failed"))
+        places = [("report", join_path(folder, report))] if report else [("folder", folder)]
+        for label, words in commands + places:
+            self._line(Text.assemble((f"{label:<{_LABEL_WIDTH}}", "dim"), self._pen.text(words)))
+
+    def _steps(self, steps: tuple[StepResult, ...]) -> Table:
+        table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, expand=True, header_style="dim")
+        overflow = self._pen.overflow
+        table.add_column("   #", justify="right", no_wrap=True)
+        table.add_column("step", no_wrap=True, overflow=overflow, max_width=16)
+        table.add_column("description", no_wrap=True, overflow=overflow, ratio=1)
+        table.add_column("hosts", no_wrap=True, overflow=overflow, max_width=14)
+        table.add_column("time", justify="right", no_wrap=True)
+        table.add_column("tries", justify="right", no_wrap=True)
+        table.add_column("verdict", no_wrap=True)
+        for step, hidden in _condensed(steps, everything=self._verbose):
+            if hidden:
+                words = f"{count(hidden, 'step')} without findings"
+                table.add_row("", self._pen.more, self._pen.text(words, "dim"))
+            else:
+                table.add_row(*self._row(step))
+        return table
+
+    def _row(self, step: StepResult) -> list[Text]:
+        mark = mark_of(step)
+        style = "dim" if mark in (Mark.SKIPPED, Mark.PENDING) else ""
+        words = (
+            str(step.index),
+            step.step_type,
+            step.description.replace("\n", " "),
+            host_words(step.hosts),
+            duration(step.duration) if step.started is not None else "",
+            str(step.attempts or ""),
+        )
+        return [*(self._pen.text(word, style) for word in words), self._pen.word(mark)]
+
+    def _step(self, step: StepResult) -> None:
+        found = findings(step, full=self._verbose)
+        if found:
+            mark = mark_of(step)
+            decided = step.verdict is not None and mark is not Mark.INTERRUPTED
+            words = verdict_words(step.verdict or Verdict.UNKNOWN, step.cause) if decided else mark.value
+            name = self._pen.text(f"step {step.index} {step.step_type}: ", "bold")
+            self._line(Text.assemble("\n  ", name, self._pen.text(words, STYLES[mark])))
+        notes = [check_words(check) for check in allowed(step.validation_results)]
+        label = "allowed" if found else f"step {step.index}"
+        prefix = "" if found else "allowed: "
+        for finding in [*found, *(Finding(label, prefix + note) for note in notes)]:
+            self._finding(finding, indent=4 if found else 2)
+
+    def _finding(self, finding: Finding, *, indent: int) -> None:
+        grid = Table.grid(padding=(0, 1, 0, 0))
+        grid.add_column(width=indent + _LABEL_WIDTH)
+        grid.add_column(overflow="fold")
+        grid.add_row(self._pen.text(f"{' ' * indent}{finding.label}", "dim"), self._pen.text(finding.text))
+        self._console.print(grid)
+
+    def _facts(self, test: TestResult, folder: str) -> None:
+        place = join_path(folder, test.folder)
+        facts = [("evidence", " ".join(test.evidence))] if test.evidence else []
+        explained = any(findings(step) for step in test.workflow_steps)
+        if test.error and (not explained or self._verbose):
+            facts.insert(0, ("error", shorten(clean(test.error), lines=6, characters=600)))
+        if test.clean_up and (test.kept or test.verdict is not Verdict.PASS):
+            facts.append(("clean-up", test.clean_up))
+        if explained or test.evidence:
+            facts.append(("all in", place))
+        for label, words in facts:
+            self._line(Text.assemble((f"  {label:<{_LABEL_WIDTH}} ", "dim"), self._pen.text(words)))
+
+    def _line(self, text: Text) -> None:
+        self._console.print(text, soft_wrap=True, highlight=False)
+
+
+def _condensed(steps: tuple[StepResult, ...], *, everything: bool) -> list[tuple[StepResult, int]]:
+    """Steps to show, each with 0, or a stand-in with the number of quiet steps that it stands for."""
+    if everything or len(steps) <= _LONG_TEST:
+        return [(step, 0) for step in steps]
+    loud = {index for index, step in enumerate(steps) if mark_of(step) not in _QUIET}
+    ends = {0, 1, len(steps) - 2, len(steps) - 1}
+    near = ends | {index + offset for index in loud for offset in (-1, 0, 1)}
+    shown: list[tuple[StepResult, int]] = []
+    for index, step in enumerate(steps):
+        if index in near:
+            shown.append((step, 0))
+        elif shown and shown[-1][1]:
+            shown[-1] = (step, shown[-1][1] + 1)
+        else:
+            shown.append((step, 1))
+    return shown
