@@ -1,0 +1,158 @@
+"""The cold engine: one `ansible_runner.run` per playbook.
+
+What ansible-runner leaves to be done here: it polls cancel only when output arrives, so a watcher of our own ends
+the processes by their token; it takes over signal handlers unless a cancel callback is given; its `command` file
+holds the whole environment and is removed; an exception in an event handler would kill it in the middle.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+import threading
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from e2e_ansible.deadline import Deadline
+from e2e_ansible.engine.event import Event
+from e2e_ansible.engine.processes import TOKEN_VARIABLE, end_all
+from e2e_ansible.engine.protocol import Cancel, Ended, Outcome, PlayRequest
+
+__all__ = ["RunnerEngine"]
+
+_POLL_SECONDS = 0.1
+_SETTINGS = {"pexpect_timeout": _POLL_SECONDS, "pexpect_use_poll": True, "suppress_ansible_output": True}
+_BINARY = str(Path(sys.executable).with_name("ansible-playbook"))
+
+
+class RunnerEngine:
+    """Runs each playbook in an ansible-playbook process of its own."""
+
+    name = "cold"
+
+    def run(self, request: PlayRequest, on_event: Callable[[Event], None], cancel: Cancel) -> Outcome:
+        """Run one playbook; see `Engine.run`. ssh masters stay for the next step and carry the run's token."""
+        private = request.artifacts / "runner"
+        _prepare(private)
+        sink = _Sink(on_event)
+        watcher = _Watcher(request, cancel)
+        try:
+            with watcher:
+                runner = _run(request, private, sink)
+        except Exception as error:
+            return Outcome(ended=Ended.ERROR, rc=None, message=f"ansible-runner: {type(error).__name__}: {error}")
+        finally:
+            _keep_output(private, request.artifacts)
+        return _outcome(runner, watcher, sink, request)
+
+
+class _Sink:
+    """Takes raw events; an error in a consumer is kept for the outcome and does not stop the playbook."""
+
+    def __init__(self, on_event: Callable[[Event], None]) -> None:
+        self._on_event = on_event
+        self.error: Exception | None = None
+        self.count = 0
+
+    def __call__(self, raw: Mapping[str, Any]) -> bool:
+        try:
+            self._on_event(Event.model_validate(raw))
+        except (ValidationError, OSError, ValueError, TypeError, KeyError) as error:
+            self.error = self.error or error
+        self.count += 1
+        return False  # do not keep a file per event
+
+
+class _Watcher:
+    """Ends the processes of a request at its deadline or when it is cancelled."""
+
+    def __init__(self, request: PlayRequest, cancel: Cancel) -> None:
+        self._request = request
+        self._cancel = cancel
+        self._done = threading.Event()
+        self._thread = threading.Thread(target=self._watch, name=f"watch {request.playbook}", daemon=True)
+        self.ended: Ended | None = None
+        self.left: list[int] = []
+
+    def __enter__(self) -> None:
+        self._thread.start()
+
+    def __exit__(self, *_: object) -> None:
+        self._done.set()
+        self._thread.join()
+
+    def _watch(self) -> None:
+        deadline = Deadline(self._request.deadline_seconds)
+        while not self._done.wait(min(_POLL_SECONDS, max(deadline.remaining, 0.001))):
+            if self._cancel.is_set or deadline.expired:
+                self.ended = Ended.CANCELED if self._cancel.is_set else Ended.TIMEOUT
+                self.left = end_all(self._request.token)
+                return
+
+
+def _prepare(private: Path) -> None:
+    shutil.rmtree(private, ignore_errors=True)
+    (private / "env").mkdir(parents=True, mode=0o700)
+    (private / "env" / "settings").write_text(json.dumps(_SETTINGS))
+
+
+def _run(request: PlayRequest, private: Path, sink: _Sink) -> Any:
+    import ansible_runner
+
+    return ansible_runner.run(
+        private_data_dir=str(private),
+        project_dir=str(request.project),
+        ident="run",
+        binary=_BINARY,
+        playbook=str(request.project / request.playbook),
+        inventory=str(request.project / request.inventory),
+        envvars=_environment(request),
+        verbosity=request.verbosity or None,
+        limit=request.limit or None,
+        quiet=True,
+        suppress_env_files=True,
+        event_handler=sink,
+        cancel_callback=lambda: False,
+    )
+
+
+def _environment(request: PlayRequest) -> dict[str, str]:
+    return {
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
+        "ANSIBLE_CONFIG": str(request.project / "ansible.cfg"),
+        "ANSIBLE_INVENTORY_UNPARSED_FAILED": "True",
+        "ANSIBLE_NOCOLOR": "1",
+        "PYTHONUNBUFFERED": "1",
+        **request.environment,
+        TOKEN_VARIABLE: request.token,
+    }
+
+
+def _keep_output(private: Path, artifacts: Path) -> None:
+    """Append what Ansible printed to the step's own log, and drop the rest (it holds the environment)."""
+    with (artifacts / "ansible.log").open("ab") as log:
+        for name in ("stdout", "stderr"):
+            kept = private / "artifacts" / "run" / name
+            if kept.exists():
+                log.write(kept.read_bytes())
+    shutil.rmtree(private, ignore_errors=True)
+
+
+def _outcome(runner: Any, watcher: _Watcher, sink: _Sink, request: PlayRequest) -> Outcome:
+    rc = runner.rc if isinstance(runner.rc, int) else None
+    if watcher.left:
+        return Outcome(ended=Ended.ERROR, rc=rc, message=f"processes would not end: {watcher.left}")
+    if watcher.ended is Ended.TIMEOUT:
+        return Outcome(ended=Ended.TIMEOUT, rc=rc, message=f"not done after {request.deadline_seconds:g} s")
+    if watcher.ended is Ended.CANCELED:
+        return Outcome(ended=Ended.CANCELED, rc=rc, message="interrupted")
+    if sink.error is not None:
+        return Outcome(ended=Ended.ERROR, rc=rc, message=f"an event could not be handled: {sink.error}")
+    if rc is None or sink.count == 0:
+        return Outcome(ended=Ended.ERROR, rc=rc, message="ansible-playbook gave no events; see the step's log")
+    return Outcome(ended=Ended.COMPLETED, rc=rc)

@@ -1,0 +1,168 @@
+"""Folds the event stream of one playbook run into facts: failures, proofs, observations, timings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from pydantic import ValidationError
+
+from e2e_ansible.compile.plan import PlannedStep
+from e2e_ansible.engine.event import Event, Kind
+from e2e_ansible.judge.result import Failure, Proof, TaskTiming
+from e2e_ansible.nodes.observation import NodeObservation
+
+__all__ = ["Facts", "fold"]
+
+PROOF_KEY = "e2e_proof"
+OBSERVATION_KEY = "observation"
+_HOST_ENDS = {
+    Kind.OK: "ok",
+    Kind.FAILED: "failed",
+    Kind.ERROR: "failed",
+    Kind.ASYNC_FAILED: "failed",
+    Kind.SKIPPED: "skipped",
+    Kind.UNREACHABLE: "unreachable",
+}
+_REGISTERED = ("stdout", "stderr", "rc")
+
+
+@dataclass
+class Facts:
+    """What one playbook run showed. `results` holds the last result of every host, for `register`."""
+
+    failures: list[Failure] = field(default_factory=list)
+    actions: dict[tuple[str, str], str] = field(default_factory=dict)
+    unproved_failures: int = 0
+    rescued: set[str] = field(default_factory=set)
+    proofs: list[Proof] = field(default_factory=list)
+    observations: dict[str, NodeObservation] = field(default_factory=dict)
+    timings: list[TaskTiming] = field(default_factory=list)
+    results: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    hosts: set[str] = field(default_factory=set)
+    finished: bool = False
+    unmatched: bool = False
+    messages: list[str] = field(default_factory=list)
+
+    @property
+    def slowest(self) -> tuple[TaskTiming, ...]:
+        """The five slowest tasks, slowest first."""
+        return tuple(sorted(self.timings, key=lambda timing: -timing.seconds)[:5])
+
+    def registered(self, hosts: Iterable[str]) -> dict[str, object] | None:
+        """stdout, stderr and rc of the first of these hosts that has a result."""
+        found = next((self.results[host] for host in hosts if host in self.results), None)
+        return None if found is None else {key: found.get(key, "") for key in _REGISTERED}
+
+
+def fold(step: PlannedStep, events: Iterable[Event]) -> Facts:
+    """Facts of one playbook run; failures that a rescue handled are left out."""
+    facts = Facts()
+    for event in events:
+        _fold(facts, step, event)
+    facts.failures = [
+        failure for failure in facts.failures if failure.host not in facts.rescued or failure.kind == "unreachable"
+    ]
+    return facts
+
+
+def _fold(facts: Facts, step: PlannedStep, event: Event) -> None:
+    if event.kind in _HOST_ENDS:
+        _host_result(facts, step, event)
+    elif event.kind is Kind.STATS:
+        facts.finished = True
+        failed, rescued = _counts(event, "failures"), _counts(event, "rescued")
+        facts.rescued = {host for host in rescued if host not in failed}
+    elif event.kind in (Kind.NO_HOSTS, Kind.NO_HOSTS_MATCHED):
+        facts.unmatched = True
+    elif event.kind in (Kind.WARNING, Kind.ERROR_MESSAGE) or (event.kind is Kind.VERBOSE and _is_error(event)):
+        facts.messages.append(event.stdout.strip())
+
+
+def _is_error(event: Event) -> bool:
+    return event.stdout.lstrip("\x1b[0123456789;m").startswith(("ERROR!", "[ERROR]"))
+
+
+def _counts(event: Event, name: str) -> Mapping[str, int]:
+    found = event.data.get(name)
+    return found if isinstance(found, Mapping) else {}
+
+
+def _host_result(facts: Facts, step: PlannedStep, event: Event) -> None:
+    host, result = event.host, event.result
+    facts.hosts.add(host)
+    facts.timings.append(
+        TaskTiming(host=host, task=event.task, seconds=_seconds(event), status=_HOST_ENDS[event.kind])
+    )
+    if event.kind is Kind.OK and "rc" in result:
+        facts.results[host] = result
+    _keep_proof(facts, host, result)
+    _keep_observation(facts, host, result)
+    if event.kind is Kind.UNREACHABLE:
+        facts.failures.append(_failure(step, event, "unreachable"))
+    elif _HOST_ENDS[event.kind] == "failed" and not event.data.get("ignore_errors"):
+        facts.failures.append(_failure(step, event, "failed"))
+        facts.actions[host, event.task] = str(event.data.get("task_action") or "")
+        facts.unproved_failures += PROOF_KEY in result
+
+
+def _keep_proof(facts: Facts, host: str, result: Mapping[str, Any]) -> None:
+    found = result.get(PROOF_KEY)
+    if isinstance(found, Mapping):
+        facts.proofs.append(
+            Proof(
+                host=host,
+                act=str(found.get("act", "")),
+                proved=found.get("proved") is True,
+                how=str(found.get("how", "")),
+                seconds=float(found.get("seconds") or 0),
+            )
+        )
+
+
+def _keep_observation(facts: Facts, host: str, result: Mapping[str, Any]) -> None:
+    found = result.get(OBSERVATION_KEY)
+    if isinstance(found, Mapping):
+        try:
+            facts.observations[host] = NodeObservation.model_validate(found)
+        except ValidationError as error:
+            facts.messages.append(f"{host}: the observation cannot be read: {error.error_count()} errors")
+
+
+def _failure(step: PlannedStep, event: Event, kind: str) -> Failure:
+    role = str(event.data.get("role") or "")
+    task = str(event.data.get("task") or "")
+    play = str(event.data.get("play") or "")
+    line = next((step.lines[name] for name in (task, role, play) if name in step.lines), 0)
+    return Failure.model_validate(
+        {
+            "host": event.host,
+            "task": event.task,
+            "message": _message(event),
+            "kind": kind,
+            "playbook": step.playbook,
+            "playbook_line": line,
+            "role": role,
+            "expected": kind == "unreachable" and event.host in step.judgement.disconnects,
+        }
+    )
+
+
+def _message(event: Event) -> str:
+    result = event.result
+    parts = [str(result.get(key) or "").strip() for key in ("msg", "stderr", "stdout")]
+    text = "\n".join(dict.fromkeys(part for part in parts if part))
+    return text or event.stdout.strip() or "no message"
+
+
+def _seconds(event: Event) -> float:
+    duration = event.data.get("duration")
+    if isinstance(duration, (int, float)):
+        return float(duration)
+    try:
+        start, end = (datetime.fromisoformat(str(event.data[key])) for key in ("start", "end"))
+    except (KeyError, ValueError):
+        return 0.0
+    return (end - start).total_seconds()

@@ -1,0 +1,221 @@
+"""What the run wrote down about a test while it happened; with the plan and the events, all that a judge gets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from e2e_ansible.engine.protocol import Outcome
+
+__all__ = [
+    "AttemptEnded",
+    "AttemptRecord",
+    "AttemptStarted",
+    "CleanUpEnded",
+    "CustomOutcome",
+    "Entry",
+    "Evidence",
+    "Interrupted",
+    "StepEnded",
+    "StepRecord",
+    "StepStarted",
+    "TestEnded",
+    "TestRecord",
+    "TestStarted",
+    "Trouble",
+    "records",
+]
+
+
+class _Entry(BaseModel):
+    """One line of the journal; `at` is in epoch seconds."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    at: float
+
+
+class TestStarted(_Entry):
+    """The test has its deployment id; nothing was created yet."""
+
+    __test__ = False
+    kind: Literal["test_started"] = "test_started"
+    deployment: str
+    plan_hash: str
+
+
+class StepStarted(_Entry):
+    """Intent: the step is about to act."""
+
+    kind: Literal["step_started"] = "step_started"
+    step: str
+
+
+class AttemptStarted(_Entry):
+    """Its playbook is about to be run, for the nth time."""
+
+    kind: Literal["attempt_started"] = "attempt_started"
+    step: str
+    attempt: int
+
+
+class CustomOutcome(BaseModel):
+    """What a custom check said when it ran; custom checks cannot be repeated offline."""
+
+    model_config = ConfigDict(frozen=True)
+
+    passed: bool | None
+    message: str
+    allow_failure: bool = False
+
+
+class AttemptEnded(_Entry):
+    """How the playbook ended, and what was known at that moment beside the events."""
+
+    kind: Literal["attempt_ended"] = "attempt_ended"
+    step: str
+    attempt: int
+    outcome: Outcome
+    acknowledged: tuple[tuple[int, int], ...] | None = None
+    custom: Mapping[str, CustomOutcome] = Field(default_factory=dict)
+
+
+class StepEnded(_Entry):
+    """The step is over."""
+
+    kind: Literal["step_ended"] = "step_ended"
+    step: str
+
+
+class Evidence(_Entry):
+    """Logs of nodes were collected into `folder`, relative to the test's folder."""
+
+    kind: Literal["evidence"] = "evidence"
+    folder: str
+    message: str
+
+
+class Trouble(_Entry):
+    """The harness failed outside a playbook: the writer could not be started, a disk is full."""
+
+    kind: Literal["trouble"] = "trouble"
+    message: str
+    infrastructure: bool = False
+
+
+class Interrupted(_Entry):
+    """The user asked to stop."""
+
+    kind: Literal["interrupted"] = "interrupted"
+
+
+class CleanUpEnded(_Entry):
+    """The deployment was removed (`ok`), kept on purpose (`kept`), or could not be removed."""
+
+    kind: Literal["clean_up_ended"] = "clean_up_ended"
+    ok: bool
+    kept: bool
+    message: str
+
+
+class TestEnded(_Entry):
+    """Nothing more will be written."""
+
+    __test__ = False
+    kind: Literal["test_ended"] = "test_ended"
+
+
+Entry = Annotated[
+    TestStarted
+    | StepStarted
+    | AttemptStarted
+    | AttemptEnded
+    | StepEnded
+    | Evidence
+    | Trouble
+    | Interrupted
+    | CleanUpEnded
+    | TestEnded,
+    Field(discriminator="kind"),
+]
+
+
+class AttemptRecord(BaseModel):
+    """One attempt; `ended` is None when the run died in it."""
+
+    number: int
+    started: float
+    ended: AttemptEnded | None = None
+
+
+class StepRecord(BaseModel):
+    """One step that was begun; `ended` is None when the run died in it."""
+
+    step: str
+    started: float
+    ended: float | None = None
+    attempts: list[AttemptRecord] = Field(default_factory=list)
+
+
+class TestRecord(BaseModel):
+    """A whole test, as far as it came."""
+
+    __test__ = False
+
+    deployment: str = ""
+    plan_hash: str = ""
+    started: float | None = None
+    ended: float | None = None
+    steps: dict[str, StepRecord] = Field(default_factory=dict)
+    evidence: list[Evidence] = Field(default_factory=list)
+    troubles: list[Trouble] = Field(default_factory=list)
+    interrupted: bool = False
+    clean_up: CleanUpEnded | None = None
+    last: float | None = None
+
+
+def records(entries: Iterable[Entry]) -> TestRecord:
+    """Fold a journal. Pure; the same entries give the same record."""
+    record = TestRecord()
+    for entry in entries:
+        _fold(record, entry)
+        record.last = entry.at
+    return record
+
+
+def _fold(record: TestRecord, entry: Any) -> None:
+    match entry:
+        case TestStarted():
+            record.deployment, record.plan_hash, record.started = entry.deployment, entry.plan_hash, entry.at
+        case StepStarted() | AttemptStarted() | AttemptEnded() | StepEnded():
+            _fold_step(record.steps, entry)
+        case Evidence():
+            record.evidence.append(entry)
+        case Trouble():
+            record.troubles.append(entry)
+        case Interrupted():
+            record.interrupted = True
+        case CleanUpEnded():
+            record.clean_up = entry
+        case TestEnded():
+            record.ended = entry.at
+
+
+def _fold_step(
+    steps: dict[str, StepRecord], entry: StepStarted | AttemptStarted | AttemptEnded | StepEnded
+) -> None:
+    match entry:
+        case StepStarted():
+            steps[entry.step] = StepRecord(step=entry.step, started=entry.at)
+        case AttemptStarted():
+            steps[entry.step].attempts.append(AttemptRecord(number=entry.attempt, started=entry.at))
+        case AttemptEnded():
+            _attempt(steps[entry.step].attempts, entry.attempt).ended = entry
+        case StepEnded():
+            steps[entry.step].ended = entry.at
+
+
+def _attempt(attempts: Sequence[AttemptRecord], number: int) -> AttemptRecord:
+    return next(attempt for attempt in reversed(attempts) if attempt.number == number)

@@ -1,0 +1,115 @@
+"""What a step type is: typed options, and a pure function from options to plays and a judgement.
+
+A reader who has seen one step type has seen them all. Third parties subclass `StepType` and register it by the
+entry point group `e2e_ansible.steps` or in a folder beside the suite.
+
+Example:
+    >>> class Checkpoint(StepType[StepOptions]):
+    ...     name = "checkpoint"
+    ...     summary = "Force a PostgreSQL checkpoint on every node"
+    ...     options = StepOptions
+    ...
+    ...     def compile(self, options: StepOptions, context: CompileContext) -> CompiledStep:
+    ...         task = {"name": "Checkpoint", "ansible.builtin.command": {"argv": ["psql", "-c", "CHECKPOINT"]}}
+    ...         return CompiledStep(plays=[play("Checkpoint", context.nodes, tasks=[task])], hosts=context.nodes)
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Generic, TypeVar
+
+from e2e_ansible.compile.plan import Judgement, Replay
+from e2e_ansible.providers.capabilities import Requirement
+from e2e_ansible.suite.model import Parameters, StepOptions
+
+__all__ = ["CompileContext", "CompiledStep", "Play", "StepType", "Unsafe", "play"]
+
+Play = dict[str, Any]
+Options = TypeVar("Options", bound=StepOptions)
+
+
+class Unsafe(str):
+    """Text of a user. Written as `!unsafe`, so that Ansible never takes it for a template."""
+
+    __slots__ = ()
+
+
+@dataclass(frozen=True)
+class CompileContext:
+    """What a step may know at compile time. `away` are nodes that earlier steps took down and none brought back."""
+
+    provider: str
+    nodes: tuple[str, ...]
+    labels: Mapping[str, tuple[str, ...]]
+    parameters: Parameters
+    primary: str
+    away: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class CompiledStep:
+    """What a step became. `takes_away` and `brings_back` are the nodes whose being up changes with it."""
+
+    plays: Sequence[Play]
+    hosts: tuple[str, ...]
+    deadline_seconds: float = 600
+    replay: Replay = Replay.VERIFY_FIRST
+    judgement: Judgement = field(default_factory=Judgement)
+    takes_away: tuple[str, ...] = ()
+    brings_back: tuple[str, ...] = ()
+    starts_writer: bool = False
+    removes_nodes: bool = False
+
+
+class StepType(ABC, Generic[Options]):
+    """One kind of step."""
+
+    name: ClassVar[str]
+    summary: ClassVar[str]
+    options: ClassVar[type[StepOptions]]
+
+    def node_names(self, options: Options) -> Sequence[tuple[str, str]]:
+        """Nodes named by the options, as (field, node) pairs; they are checked against the test's nodes."""
+        target = getattr(options, "target_node", None)
+        return [("target_node", target)] if target else []
+
+    def check_names(self, options: Options) -> Sequence[tuple[str, int, str]]:
+        """Checks named by the options, as (field, index in it, check) triples; each must be known."""
+        return [
+            (name, index, check)
+            for name in ("checks", "allow_failures")
+            for index, check in enumerate(getattr(options, name, ()))
+        ]
+
+    def requires(self, options: Options) -> Sequence[Requirement]:
+        """Power operations the provider must offer for this step."""
+        return ()
+
+    @abstractmethod
+    def compile(self, options: Options, context: CompileContext) -> CompiledStep:
+        """Options to plays. Pure: no file, no clock, no process."""
+
+
+def play(
+    name: str,
+    hosts: Sequence[str] | str,
+    *,
+    tasks: Sequence[Mapping[str, Any]] = (),
+    roles: Sequence[Mapping[str, Any]] = (),
+    **keywords: Any,
+) -> Play:
+    """A play without fact gathering; `hosts` is a list of names or a pattern."""
+    made: Play = {
+        "name": name,
+        "hosts": hosts if isinstance(hosts, str) else ":".join(hosts),
+        "gather_facts": False,
+        **keywords,
+    }
+    if roles:
+        made["roles"] = list(roles)
+    if tasks:
+        made["tasks"] = list(tasks)
+    return made

@@ -1,0 +1,78 @@
+"""All step types by name: built in, from entry points (group `e2e_ansible.steps`), and registered by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any
+
+from e2e_ansible.errors import HarnessError, UsageError
+from e2e_ansible.steps.base import StepType
+from e2e_ansible.steps.cluster import StartCluster, StopCluster
+from e2e_ansible.steps.crash_node import CrashNode
+from e2e_ansible.steps.custom_command import CustomCommand
+from e2e_ansible.steps.deploy import Deploy
+from e2e_ansible.steps.destroy import Destroy
+from e2e_ansible.steps.init import Init
+from e2e_ansible.steps.node import StartNode, StopNode
+from e2e_ansible.steps.restart_node import RestartNode
+from e2e_ansible.steps.validate import Validate
+
+__all__ = ["ENTRY_POINT_GROUP", "register", "step_types"]
+
+ENTRY_POINT_GROUP = "e2e_ansible.steps"
+
+_BUILT_IN: tuple[type[StepType[Any]], ...] = (
+    Init,
+    Deploy,
+    Validate,
+    StopCluster,
+    StartCluster,
+    StopNode,
+    StartNode,
+    RestartNode,
+    CrashNode,
+    CustomCommand,
+    Destroy,
+)
+_registered: dict[str, StepType[Any]] = {}
+
+
+def register(step_type: type[StepType[Any]]) -> type[StepType[Any]]:
+    """Add a step type; usable as a class decorator.
+
+    Raises:
+        UsageError: another step type has this name.
+    """
+    name = step_type.name
+    if name in step_types() and type(step_types()[name]).__qualname__ != step_type.__qualname__:
+        raise UsageError(f"a step type named {name!r} exists already")
+    _registered[name] = step_type()
+    return step_type
+
+
+def step_types() -> Mapping[str, StepType[Any]]:
+    """Every step type by name."""
+    return {**_built_in(), **_from_entry_points(), **_registered}
+
+
+@lru_cache(maxsize=1)
+def _built_in() -> Mapping[str, StepType[Any]]:
+    return {step_type.name: step_type() for step_type in _BUILT_IN}
+
+
+@lru_cache(maxsize=1)
+def _from_entry_points() -> Mapping[str, StepType[Any]]:
+    return {point.name: _load(point) for point in entry_points(group=ENTRY_POINT_GROUP)}
+
+
+def _load(point: EntryPoint) -> StepType[Any]:
+    try:
+        step_type = point.load()
+    except Exception as error:
+        raise HarnessError(f"the step type {point.name!r} ({point.value}) cannot be loaded: {error}") from error
+    if not (isinstance(step_type, type) and issubclass(step_type, StepType)):
+        raise HarnessError(f"the entry point {point.name!r} ({point.value}) is not a StepType")
+    made: StepType[Any] = step_type()
+    return made
