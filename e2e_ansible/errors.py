@@ -76,7 +76,7 @@ class UnsupportedOperation(UsageError, NotImplementedError):
     """The provider has no such operation."""
 
 
-class UnsupportedSteps(SuiteError, UnsupportedOperation):  # noqa: N818 - named as its base
+class UnsupportedSteps(SuiteError, UnsupportedOperation):
     """The only problems of a suite are steps that its provider cannot do."""
 
 

@@ -26,14 +26,14 @@ action_plugins = content/plugins/action
 inventory_plugins = content/plugins/inventory
 interpreter_python = /usr/bin/python3
 retry_files_enabled = False
-any_errors_fatal = False
 
 [inventory]
 enable_plugins = e2e, ini, yaml
 
 [ssh_connection]
 pipelining = True
-ssh_args = -o ControlMaster=auto -o ControlPersist=60s -o ServerAliveInterval=3 -o ServerAliveCountMax=2 -o ConnectTimeout=5
+timeout = 5
+ssh_args = -o ControlMaster=auto -o ControlPersist=60s -o ServerAliveInterval=3 -o ServerAliveCountMax=2
 """
 DATABASE_LABEL = "database"
 _NAMED = re.compile(r"\s*- (?:name|role): (.+)")
@@ -57,16 +57,14 @@ def compile_suite(
     suite: Suite, step_types: Mapping[str, StepType[Any]], *, content_digest: str = ""
 ) -> tuple[Plan, ...]:
     """Every test of a suite, in order."""
-    return tuple(
-        compile_test(suite, test, step_types, content_digest=content_digest) for test in suite.tests
-    )
+    return tuple(compile_test(suite, test, step_types, content_digest=content_digest) for test in suite.tests)
 
 
 def compile_test(
     suite: Suite, test: Test, step_types: Mapping[str, StepType[Any]], *, content_digest: str = ""
 ) -> Plan:
     """One test. Pure: the same suite gives the same bytes, whatever the clock, folder or machine."""
-    labels = {node: (DATABASE_LABEL,) for node in test.nodes}
+    labels = dict.fromkeys(test.nodes, (DATABASE_LABEL,))
     made = _compile_steps(test, labels, step_types)
     entry = test.entry
     return Plan(

@@ -30,10 +30,10 @@ class Replay(StrEnum):
 class Judgement(_Model):
     """How a step's events become a verdict.
 
-    `proofs` names the hosts that must each return a proof (`e2e_proof`) of what was done to them; without it the
-    step gets the verdict `unproved`, never pass. `observes` says that the play returns an observation, which `checks` are held
-    against. `disconnects` are the hosts that may become unreachable during this step; `away` those that earlier
-    steps took away on purpose.
+    `proofs` names the hosts that must each return a proof (`e2e_proof`) of what was done to them; without it
+    the step gets the verdict `unproved`, never pass. `observes` says that the play returns an observation, which
+    `checks` are held against. `disconnects` are the hosts that may become unreachable during this step; `away`
+    those that earlier steps took away on purpose.
     """
 
     failure_cause: Cause = Cause.INFRASTRUCTURE

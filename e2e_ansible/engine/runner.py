@@ -45,7 +45,9 @@ class RunnerEngine:
             with watcher:
                 runner = _run(request, private, sink)
         except Exception as error:
-            return Outcome(ended=Ended.ERROR, rc=None, message=f"ansible-runner: {type(error).__name__}: {error}")
+            return Outcome(
+                ended=Ended.ERROR, rc=None, message=f"ansible-runner: {type(error).__name__}: {error}"
+            )
         finally:
             _keep_output(private, request.artifacts)
         return _outcome(runner, watcher, sink, request)
@@ -154,5 +156,7 @@ def _outcome(runner: Any, watcher: _Watcher, sink: _Sink, request: PlayRequest) 
     if sink.error is not None:
         return Outcome(ended=Ended.ERROR, rc=rc, message=f"an event could not be handled: {sink.error}")
     if rc is None or sink.count == 0:
-        return Outcome(ended=Ended.ERROR, rc=rc, message="ansible-playbook gave no events; see the step's log")
+        return Outcome(
+            ended=Ended.ERROR, rc=rc, message="ansible-playbook gave no events; see the step's log"
+        )
     return Outcome(ended=Ended.COMPLETED, rc=rc)

@@ -63,7 +63,9 @@ def fold(step: PlannedStep, events: Iterable[Event]) -> Facts:
     for event in events:
         _fold(facts, step, event)
     facts.failures = [
-        failure for failure in facts.failures if failure.host not in facts.rescued or failure.kind == "unreachable"
+        failure
+        for failure in facts.failures
+        if failure.host not in facts.rescued or failure.kind == "unreachable"
     ]
     return facts
 
@@ -77,7 +79,9 @@ def _fold(facts: Facts, step: PlannedStep, event: Event) -> None:
         facts.rescued = {host for host in rescued if host not in failed}
     elif event.kind in (Kind.NO_HOSTS, Kind.NO_HOSTS_MATCHED):
         facts.unmatched = True
-    elif event.kind in (Kind.WARNING, Kind.ERROR_MESSAGE) or (event.kind is Kind.VERBOSE and _is_error(event)):
+    elif event.kind in (Kind.WARNING, Kind.ERROR_MESSAGE) or (
+        event.kind is Kind.VERBOSE and _is_error(event)
+    ):
         facts.messages.append(event.stdout.strip())
 
 

@@ -105,7 +105,9 @@ class TestResult(_Model):
     duration: float = 0
     kept: bool = False
     clean_up: str = ""
-    evidence: tuple[str, ...] = Field((), description="Folders of collected logs, relative to the test's folder")
+    evidence: tuple[str, ...] = Field(
+        (), description="Folders of collected logs, relative to the test's folder"
+    )
     folder: str = Field("", description="The test's folder, relative to the run folder")
     plan_hash: str = ""
     workflow_steps: tuple[StepResult, ...] = ()

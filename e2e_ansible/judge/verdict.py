@@ -11,7 +11,7 @@ __all__ = ["Cause", "Status", "Verdict", "exit_code", "worst"]
 class Verdict(StrEnum):
     """What is known about a step or test. UNKNOWN is never counted as a pass."""
 
-    PASS = "pass"  # noqa: S105
+    PASS = "pass"
     UNKNOWN = "unknown"
     FAIL = "fail"
 

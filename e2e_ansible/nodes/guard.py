@@ -92,8 +92,10 @@ def _refused_by_identity(
         return f"{host} has the machine id of the controller ({target.machine_id})"
     if expected_machine_id and target.machine_id != expected_machine_id:
         return f"{host} answers as machine {target.machine_id}, but the node made was {expected_machine_id}"
-    if not same_kernel(controller, target):
-        return None
+    return _refused_by_kernel(controller, target, host) if same_kernel(controller, target) else None
+
+
+def _refused_by_kernel(controller: Identity, target: Identity, host: str) -> str | None:
     if not target.container:
         return f"{host} runs the kernel of the controller (boot id {target.boot_id}) and is not a container"
     if target.pid_namespace == controller.pid_namespace:

@@ -1,4 +1,4 @@
-"""What every provider driver offers. Drivers are called by Ansible plugins, so that a playbook run by hand does the same."""
+"""What every provider driver offers. Ansible plugins call drivers, so a playbook run by hand does the same."""
 
 from __future__ import annotations
 

@@ -69,9 +69,7 @@ PROVIDERS: Mapping[str, Mapping[Requirement, Cell]] = {
     "openstack": _row(
         stop="os-stop, os-start", crash=_no("nova has no immediate hard power-off; use crash_node method ssh")
     ),
-    "yandex": _row(
-        stop="Stop, Start", crash=_no("the API has no hard power-off; use crash_node method ssh")
-    ),
+    "yandex": _row(stop="Stop, Start", crash=_no("the API has no hard power-off; use crash_node method ssh")),
 }
 
 

@@ -134,7 +134,16 @@ class RunEnded(_Notice):
 
 
 Notice = (
-    RunStarted | TestStarted | StepStarted | TaskStarted | Output | Attempted | StepEnded | Message | TestEnded | RunEnded
+    RunStarted
+    | TestStarted
+    | StepStarted
+    | TaskStarted
+    | Output
+    | Attempted
+    | StepEnded
+    | Message
+    | TestEnded
+    | RunEnded
 )
 
 

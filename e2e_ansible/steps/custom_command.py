@@ -22,10 +22,12 @@ class CustomCommandOptions(StepOptions):
     """Without `targets` the command runs on the controller, in the folder of the suite."""
 
     custom_command: Annotated[tuple[str, ...], Field(min_length=1, strict=False)]
-    targets: Annotated[tuple[str, ...], Field(strict=False, description="Nodes to run it on, instead of the controller")] = ()
+    targets: tuple[str, ...] = Field((), strict=False, description="Nodes to run it on, not the controller")
     target_node: str | None = None
     shell: bool = Field(False, description="Join the arguments with spaces and give them to /bin/sh -c")
-    register_as: Name | None = Field(None, alias="register", description="Name for ${steps.NAME.stdout} later on")
+    register_as: Name | None = Field(
+        None, alias="register", description="Name for ${steps.NAME.stdout} later on"
+    )
 
 
 class CustomCommand(StepType[CustomCommandOptions]):
@@ -50,11 +52,12 @@ class CustomCommand(StepType[CustomCommandOptions]):
             "ansible.builtin.command": arguments,
             "changed_when": True,
         }
-        keywords: dict[str, object] = {}
         if not targets:
-            arguments["chdir"] = "{{ lookup('ansible.builtin.env', 'E2E_SUITE_FOLDER', default=playbook_dir) }}"
-            keywords["connection"] = "local"
-        made = play("Run a command", targets or "localhost", tasks=[task], **keywords)
+            arguments["chdir"] = (
+                "{{ lookup('ansible.builtin.env', 'E2E_SUITE_FOLDER', default=playbook_dir) }}"
+            )
+            task["connection"] = "local"
+        made = play("Run a command", targets or "localhost", tasks=[task])
         return CompiledStep(
             plays=[made],
             hosts=targets or ("localhost",),

@@ -23,7 +23,9 @@ def provision(state: Literal["prepared", "present", "absent"], context: CompileC
             {"name": node, "labels": list(context.labels[node])} for node in context.nodes
         ]
         variables["provision_parameters"] = {
-            key: value for key, value in context.parameters.model_dump(mode="json").items() if value is not None
+            key: value
+            for key, value in context.parameters.model_dump(mode="json").items()
+            if value is not None
         }
     return play(
         _TITLES[state], "localhost", connection="local", roles=[{"role": "provision", "vars": variables}]

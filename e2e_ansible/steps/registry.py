@@ -71,7 +71,9 @@ def _load(point: EntryPoint) -> StepType[Any]:
     try:
         step_type = point.load()
     except Exception as error:
-        raise HarnessError(f"the step type {point.name!r} ({point.value}) cannot be loaded: {error}") from error
+        raise HarnessError(
+            f"the step type {point.name!r} ({point.value}) cannot be loaded: {error}"
+        ) from error
     if not (isinstance(step_type, type) and issubclass(step_type, StepType)):
         raise HarnessError(f"the entry point {point.name!r} ({point.value}) is not a StepType")
     made: StepType[Any] = step_type()

@@ -15,7 +15,7 @@ MOST_VALUES = 200_000
 _NO_TEXT = re.compile("[\0\ud800-\udfff]")
 
 
-class Abandoned(Exception):  # noqa: N818 - not an error: the problem has been noted, and reading on makes no sense
+class Abandoned(Exception):
     """What follows in the file cannot be read."""
 
 

@@ -1,4 +1,3 @@
-# ruff: noqa: E501 - a message is read best on one line
 """Matrix, variables and parameters."""
 
 from __future__ import annotations
