@@ -24,6 +24,7 @@ __all__ = [
     "custom",
     "custom_context",
     "evaluate",
+    "is_built_in",
     "isolated",
     "parse",
     "validation_registry",
@@ -112,6 +113,11 @@ class ValidationRegistry:
 
 
 validation_registry = ValidationRegistry()
+
+
+def is_built_in(text: str) -> bool:
+    """Whether `name:argument:argument` names a check of this package, which any judge can repeat."""
+    return text.partition(":")[0] in _BUILT_IN
 
 
 def custom(name: str) -> CustomCheck | None:

@@ -9,13 +9,22 @@ from typing import Any
 
 from e2e_ansible.compile.plan import Plan, PlannedNode, PlannedStep
 from e2e_ansible.compile.render import REGISTERED, playbook_text, to_yaml, uses_registered
-from e2e_ansible.steps.base import CompileContext, CompiledStep, Play, StepType
+from e2e_ansible.steps.base import CompileContext, CompiledStep, Play, StepType, play
 from e2e_ansible.suite.model import Step, Suite, Test
 
-__all__ = ["ANSIBLE_CFG", "INVENTORY", "REGISTERED_FILE", "compile_suite", "compile_test", "source_map"]
+__all__ = [
+    "ANSIBLE_CFG",
+    "EVIDENCE_PLAYBOOK",
+    "INVENTORY",
+    "REGISTERED_FILE",
+    "compile_suite",
+    "compile_test",
+    "source_map",
+]
 
 INVENTORY = "inventory/nodes.e2e.yml"
 REGISTERED_FILE = "registered.json"
+EVIDENCE_PLAYBOOK = "playbooks/collect-logs.yml"
 ANSIBLE_CFG = """\
 # For runs by hand, from this folder: E2E_DEPLOYMENT=NAME ansible-playbook playbooks/01-init.yml
 [defaults]
@@ -160,17 +169,26 @@ def _files(test: Test, labels: Mapping[str, tuple[str, ...]], made: Sequence[_Ma
         "ansible.cfg": ANSIBLE_CFG,
         INVENTORY: to_yaml(inventory),
         REGISTERED_FILE: f'{{"{REGISTERED}": {{}}}}\n',
+        EVIDENCE_PLAYBOOK: _evidence_playbook(test),
     }
     return {**files, **{item.path: item.text for item in made}}
 
 
+def _evidence_playbook(test: Test) -> str:
+    """Run before the nodes are removed whenever a step did not pass."""
+    destination = "{{ lookup('ansible.builtin.env', 'E2E_EVIDENCE', default='evidence') }}"
+    role = {"role": "collect_logs", "vars": {"collect_logs_dest": destination}}
+    header = [f"{test.name}: logs and state of all nodes, into the folder E2E_EVIDENCE"]
+    return playbook_text(header, [play("Collect the logs", test.nodes, roles=[role])])
+
+
 def _playbook(test: Test, step: Step, step_id: str, compiled: CompiledStep) -> str:
-    plays = [_with_registered(play) for play in compiled.plays]
+    plays = [_with_registered(made) for made in compiled.plays]
     return playbook_text(_header(test, step, step_id, compiled.judgement.checks), plays)
 
 
-def _with_registered(play: Play) -> Play:
-    return {**play, "vars_files": [f"../{REGISTERED_FILE}"]} if uses_registered(play) else play
+def _with_registered(made: Play) -> Play:
+    return {**made, "vars_files": [f"../{REGISTERED_FILE}"]} if uses_registered(made) else made
 
 
 def _header(test: Test, step: Step, step_id: str, checks: Sequence[str]) -> list[str]:

@@ -30,6 +30,7 @@ class Replay(StrEnum):
 class Judgement(_Model):
     """How a step's events become a verdict.
 
+    `failure_cause` and `timeout_cause` are the causes when nothing more special is known.
     `proofs` names the hosts that must each return a proof (`e2e_proof`) of what was done to them; without it
     the step gets the verdict `unproved`, never pass. `observes` says that the play returns an observation, which
     `checks` are held against. `disconnects` are the hosts that may become unreachable during this step; `away`
@@ -37,6 +38,7 @@ class Judgement(_Model):
     """
 
     failure_cause: Cause = Cause.INFRASTRUCTURE
+    timeout_cause: Cause = Cause.INFRASTRUCTURE
     proofs: tuple[str, ...] = ()
     unproved: Verdict = Verdict.UNKNOWN
     observes: bool = False

@@ -27,7 +27,6 @@ __all__ = ["RunnerEngine"]
 
 _POLL_SECONDS = 0.1
 _SETTINGS = {"pexpect_timeout": _POLL_SECONDS, "pexpect_use_poll": True, "suppress_ansible_output": True}
-_BINARY = str(Path(sys.executable).with_name("ansible-playbook"))
 
 
 class RunnerEngine:
@@ -110,7 +109,6 @@ def _run(request: PlayRequest, private: Path, sink: _Sink) -> Any:
         private_data_dir=str(private),
         project_dir=str(request.project),
         ident="run",
-        binary=_BINARY,
         playbook=str(request.project / request.playbook),
         inventory=str(request.project / request.inventory),
         envvars=_environment(request),

@@ -7,10 +7,13 @@ import re
 from e2e_ansible.judge.result import Failure
 from e2e_ansible.judge.verdict import Cause
 
-__all__ = ["cause_of"]
+__all__ = ["cause_of", "is_infrastructure"]
 
 #: Acts of ours on nodes: when one of them fails, machines or the provider did.
 _OWN_ACTIONS = frozenset({"provision", "await_node", "node_power", "observe"})
+#: Where `refused: ` means that the guard spoke; scripts of other roles refuse settings and versions.
+_GUARDED_ACTIONS = frozenset({"guard", "node_power"})
+_GUARDED_ROLES = frozenset({"crash_node", "reboot_node"})
 _REFUSED = re.compile(r"^refused: ", re.MULTILINE)
 _INFRASTRUCTURE = re.compile(
     "|".join(
@@ -33,12 +36,22 @@ _INFRASTRUCTURE = re.compile(
 )
 
 
-def cause_of(failure: Failure, action: str, otherwise: Cause) -> Cause:
-    """The cause of one failed task. `action` is the module it ran; `otherwise` is what the plan says of the step."""
-    if _REFUSED.search(failure.message):
+def cause_of(failure: Failure, otherwise: Cause) -> Cause:
+    """The cause of one failed task; `otherwise` is what the plan says of the step."""
+    if _refused(failure):
         return Cause.HARNESS
-    if failure.kind == "unreachable" or _INFRASTRUCTURE.search(failure.message):
+    if failure.kind == "unreachable" or is_infrastructure(failure.message):
         return otherwise if otherwise is Cause.CLEAN_UP else Cause.INFRASTRUCTURE
-    if action.rpartition(".")[2] in _OWN_ACTIONS and otherwise is Cause.PRODUCT:
+    if failure.action in _OWN_ACTIONS and otherwise is Cause.PRODUCT:
         return Cause.INFRASTRUCTURE
     return otherwise
+
+
+def is_infrastructure(message: str) -> bool:
+    """Whether a message is one that machines, networks, disks and package archives give."""
+    return _INFRASTRUCTURE.search(message) is not None
+
+
+def _refused(failure: Failure) -> bool:
+    guarded = failure.action in _GUARDED_ACTIONS or failure.role in _GUARDED_ROLES
+    return guarded and _REFUSED.search(failure.message) is not None

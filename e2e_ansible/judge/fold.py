@@ -31,11 +31,14 @@ _REGISTERED = ("stdout", "stderr", "rc")
 
 @dataclass
 class Facts:
-    """What one playbook run showed. `results` holds the last result of every host, for `register`."""
+    """What one playbook run showed.
+
+    `unproved` are failed tasks that looked for the proof of an act and did not find it; `results` holds the last
+    result of every host, for `register`; `finished` says that Ansible came to its end.
+    """
 
     failures: list[Failure] = field(default_factory=list)
-    actions: dict[tuple[str, str], str] = field(default_factory=dict)
-    unproved_failures: int = 0
+    unproved: list[Failure] = field(default_factory=list)
     rescued: set[str] = field(default_factory=set)
     proofs: list[Proof] = field(default_factory=list)
     observations: dict[str, NodeObservation] = field(default_factory=dict)
@@ -107,9 +110,8 @@ def _host_result(facts: Facts, step: PlannedStep, event: Event) -> None:
     if event.kind is Kind.UNREACHABLE:
         facts.failures.append(_failure(step, event, "unreachable"))
     elif _HOST_ENDS[event.kind] == "failed" and not event.data.get("ignore_errors"):
-        facts.failures.append(_failure(step, event, "failed"))
-        facts.actions[host, event.task] = str(event.data.get("task_action") or "")
-        facts.unproved_failures += PROOF_KEY in result
+        unproved = PROOF_KEY in result and host in step.judgement.proofs
+        (facts.unproved if unproved else facts.failures).append(_failure(step, event, "failed"))
 
 
 def _keep_proof(facts: Facts, host: str, result: Mapping[str, Any]) -> None:
@@ -149,6 +151,7 @@ def _failure(step: PlannedStep, event: Event, kind: str) -> Failure:
             "playbook": step.playbook,
             "playbook_line": line,
             "role": role,
+            "action": str(event.data.get("task_action") or "").rpartition(".")[2],
             "expected": kind == "unreachable" and event.host in step.judgement.disconnects,
         }
     )

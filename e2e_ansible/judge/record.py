@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -25,6 +25,7 @@ __all__ = [
     "TestRecord",
     "TestStarted",
     "Trouble",
+    "fold_entry",
     "records",
 ]
 
@@ -62,12 +63,13 @@ class AttemptStarted(_Entry):
 
 
 class CustomOutcome(BaseModel):
-    """What a custom check said when it ran; custom checks cannot be repeated offline."""
+    """What a check that is not built in said when it ran; a later judge may not have its code."""
 
     model_config = ConfigDict(frozen=True)
 
     passed: bool | None
     message: str
+    infrastructure: bool = False
     allow_failure: bool = False
 
 
@@ -102,6 +104,7 @@ class Trouble(_Entry):
 
     kind: Literal["trouble"] = "trouble"
     message: str
+    step: str = ""
     infrastructure: bool = False
 
 
@@ -157,6 +160,7 @@ class StepRecord(BaseModel):
     started: float
     ended: float | None = None
     attempts: list[AttemptRecord] = Field(default_factory=list)
+    troubles: list[Trouble] = Field(default_factory=list)
 
 
 class TestRecord(BaseModel):
@@ -180,12 +184,13 @@ def records(entries: Iterable[Entry]) -> TestRecord:
     """Fold a journal. Pure; the same entries give the same record."""
     record = TestRecord()
     for entry in entries:
-        _fold(record, entry)
-        record.last = entry.at
+        fold_entry(record, entry)
     return record
 
 
-def _fold(record: TestRecord, entry: Any) -> None:
+def fold_entry(record: TestRecord, entry: Entry) -> None:
+    """Add one entry to a record."""
+    record.last = entry.at
     match entry:
         case TestStarted():
             record.deployment, record.plan_hash, record.started = entry.deployment, entry.plan_hash, entry.at
@@ -194,7 +199,8 @@ def _fold(record: TestRecord, entry: Any) -> None:
         case Evidence():
             record.evidence.append(entry)
         case Trouble():
-            record.troubles.append(entry)
+            step = record.steps.get(entry.step)
+            (step.troubles if step else record.troubles).append(entry)
         case Interrupted():
             record.interrupted = True
         case CleanUpEnded():

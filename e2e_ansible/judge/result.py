@@ -29,7 +29,7 @@ class CheckResult(_Model):
 
 
 class Failure(_Model):
-    """One failed task on one host, from the generated playbook back to the line of the suite."""
+    """One failed task on one host, back to the line of the generated playbook; `action` is its module."""
 
     host: str
     task: str
@@ -38,6 +38,7 @@ class Failure(_Model):
     playbook: str = ""
     playbook_line: int = 0
     role: str = ""
+    action: str = ""
     expected: bool = False
 
 

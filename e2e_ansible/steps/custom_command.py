@@ -63,5 +63,9 @@ class CustomCommand(StepType[CustomCommandOptions]):
             hosts=targets or ("localhost",),
             deadline_seconds=_DEFAULT_SECONDS,
             replay=Replay.NEVER,
-            judgement=Judgement(failure_cause=Cause.PRODUCT, register_as=options.register_as),
+            judgement=Judgement(
+                failure_cause=Cause.PRODUCT,
+                timeout_cause=Cause.PRODUCT,
+                register_as=options.register_as,
+            ),
         )

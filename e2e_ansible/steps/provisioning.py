@@ -17,7 +17,11 @@ _TITLES = {
 
 def provision(state: Literal["prepared", "present", "absent"], context: CompileContext) -> Play:
     """The role `provision` on the controller. The id of the deployment comes from the environment, not the plan."""
-    variables: dict[str, object] = {"provision_state": state, "provision_provider": context.provider}
+    variables: dict[str, object] = {
+        "provision_state": state,
+        "provision_provider": context.provider,
+        "provision_deployment": "{{ lookup('ansible.builtin.env', 'E2E_DEPLOYMENT') }}",
+    }
     if state != "absent":
         variables["provision_nodes"] = [
             {"name": node, "labels": list(context.labels[node])} for node in context.nodes

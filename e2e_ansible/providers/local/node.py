@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from e2e_ansible.deadline import Deadline
+from e2e_ansible.engine.processes import TOKEN_VARIABLE
 from e2e_ansible.errors import ProviderError
 from e2e_ansible.nodes.observation import PowerState
 from e2e_ansible.providers.local import processes
@@ -189,7 +190,7 @@ class LocalNode:
         if managed:
             run([*self._unit(), *(f"--setenv={pair}" for pair in environment), *shell])
         else:
-            run(["env", "-C", "/", *environment, "setsid", "--fork", *shell])
+            run(["env", "-C", "/", "-u", TOKEN_VARIABLE, *environment, "setsid", "--fork", *shell])
 
     def _unit(self) -> list[str]:
         """Each start has a unit of its own: that of a killed one may still be there for a moment."""

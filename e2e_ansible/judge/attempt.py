@@ -1,0 +1,196 @@
+"""One run of a step's playbook to a verdict: rules in a fixed order, the first that speaks decides."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+
+from e2e_ansible.checks.base import Ranges, Situation
+from e2e_ansible.checks.registry import evaluate, parse
+from e2e_ansible.compile.plan import Plan, PlannedStep
+from e2e_ansible.engine.event import Event
+from e2e_ansible.engine.protocol import Ended
+from e2e_ansible.errors import UsageError
+from e2e_ansible.judge.cause import cause_of, is_infrastructure
+from e2e_ansible.judge.fold import Facts, fold
+from e2e_ansible.judge.record import AttemptEnded, AttemptRecord
+from e2e_ansible.judge.result import CheckResult, Failure
+from e2e_ansible.judge.verdict import Cause, Verdict
+from e2e_ansible.nodes.observation import Observation
+
+__all__ = ["Judged", "checks_of", "judge_attempt", "situation"]
+
+_RC_FAILED_HOSTS = (2, 4)
+_FOLLOWED = "another node of the play failed"
+
+
+@dataclass(frozen=True)
+class Judged:
+    """The verdict on one attempt, and what it rests on. `checks` is empty unless the step observes."""
+
+    verdict: Verdict
+    cause: Cause | None = None
+    error: str | None = None
+    facts: Facts = field(default_factory=Facts)
+    checks: tuple[CheckResult, ...] = ()
+    observation: Observation | None = None
+
+
+@dataclass(frozen=True)
+class _Case:
+    plan: Plan
+    step: PlannedStep
+    ended: AttemptEnded
+    facts: Facts
+    started: float
+
+
+_Finding = tuple[Verdict, Cause, str]
+
+
+def judge_attempt(plan: Plan, step: PlannedStep, attempt: AttemptRecord, events: Iterable[Event]) -> Judged:
+    """Judge one attempt. Pure: the same record and events give the same verdict, now and from a folder."""
+    facts = fold(step, events)
+    if attempt.ended is None:
+        return Judged(Verdict.UNKNOWN, Cause.HARNESS, "the run was killed in this step", facts)
+    case = _Case(plan, step, attempt.ended, facts, attempt.started)
+    for rule in _RULES:
+        finding = rule(case)
+        if finding is not None:
+            verdict, cause, error = finding
+            return Judged(verdict, cause, error, facts)
+    return _judge_checks(case) if step.judgement.observes else Judged(Verdict.PASS, facts=facts)
+
+
+def checks_of(step: PlannedStep) -> tuple[str, ...]:
+    """The checks that a step asks for, then those it only allows to fail."""
+    return tuple(dict.fromkeys((*step.judgement.checks, *step.judgement.allow_failures)))
+
+
+def situation(plan: Plan, observation: Observation, acknowledged: Ranges | None) -> Situation:
+    """What the checks of a plan are held against."""
+    return Situation(
+        observation=observation,
+        expected={node.name: node.labels for node in plan.nodes},
+        database=plan.database,
+        primary=plan.primary,
+        acknowledged=acknowledged,
+    )
+
+
+def _how_it_ended(case: _Case) -> _Finding | None:
+    outcome, judgement = case.ended.outcome, case.step.judgement
+    match outcome.ended:
+        case Ended.CANCELED:
+            return Verdict.UNKNOWN, Cause.INTERRUPT, outcome.message or "interrupted"
+        case Ended.ERROR:
+            return Verdict.FAIL, _harness_or_infrastructure(outcome.message), outcome.message
+        case Ended.TIMEOUT:
+            return Verdict.FAIL, judgement.timeout_cause, outcome.message
+        case Ended.COMPLETED:
+            return None
+
+
+def _failed_task(case: _Case) -> _Finding | None:
+    failures = [failure for failure in case.facts.failures if not failure.expected]
+    if not failures:
+        return None
+    roots = [failure for failure in failures if _FOLLOWED not in failure.message]
+    first = (roots or failures)[0]
+    return Verdict.FAIL, cause_of(first, case.step.judgement.failure_cause), _sentence(first)
+
+
+def _missing_proof(case: _Case) -> _Finding | None:
+    judgement = case.step.judgement
+    if case.facts.unproved:
+        return judgement.unproved, judgement.failure_cause, _sentence(case.facts.unproved[0])
+    unproved = [host for host in judgement.proofs if not _proved(case.facts, host)]
+    if unproved:
+        text = f"nothing proves what was done to {', '.join(unproved)}"
+        return judgement.unproved, judgement.failure_cause, text
+    return None
+
+
+def _proved(facts: Facts, host: str) -> bool:
+    """Whether every proof of the host holds; that its services settled proves nothing about an act."""
+    proofs = [proof for proof in facts.proofs if proof.host == host and proof.act != "settled"]
+    return bool(proofs) and all(proof.proved for proof in proofs)
+
+
+def _ansible_failed(case: _Case) -> _Finding | None:
+    facts, outcome = case.facts, case.ended.outcome
+    explained = outcome.rc in _RC_FAILED_HOSTS and bool(facts.failures)
+    if outcome.rc != 0 and not explained:
+        text = "\n".join(facts.messages) or f"ansible-playbook ended with status {outcome.rc}"
+        return Verdict.FAIL, _harness_or_infrastructure(text), text
+    if facts.unmatched or not facts.finished:
+        return Verdict.FAIL, Cause.HARNESS, "\n".join(facts.messages) or "the playbook did not run to its end"
+    silent = [host for host in case.step.hosts if host not in facts.hosts]
+    if silent:
+        return Verdict.FAIL, Cause.HARNESS, f"nothing was run on {', '.join(silent)}"
+    return None
+
+
+_RULES: tuple[Callable[[_Case], _Finding | None], ...] = (
+    _how_it_ended,
+    _failed_task,
+    _missing_proof,
+    _ansible_failed,
+)
+
+
+def _harness_or_infrastructure(text: str) -> Cause:
+    return Cause.INFRASTRUCTURE if is_infrastructure(text) else Cause.HARNESS
+
+
+def _sentence(failure: Failure) -> str:
+    how = "is unreachable" if failure.kind == "unreachable" else "failed"
+    return f"{failure.host}: {failure.task!r} {how}: {failure.message}"
+
+
+def _judge_checks(case: _Case) -> Judged:
+    names = [node.name for node in case.plan.nodes]
+    seen = [case.facts.observations[name] for name in names if name in case.facts.observations]
+    observation = Observation(at=case.started, nodes=tuple(seen))
+    results = tuple(_check_results(case, observation))
+    missing = [name for name in names if name not in case.facts.observations]
+    if missing:
+        text = f"there is no observation of {', '.join(missing)}"
+        return Judged(Verdict.UNKNOWN, Cause.HARNESS, text, case.facts, results, observation)
+    verdict, cause, error = _weigh(results)
+    return Judged(verdict, cause, error, case.facts, results, observation)
+
+
+def _check_results(case: _Case, observation: Observation) -> Iterator[CheckResult]:
+    against = situation(case.plan, observation, case.ended.acknowledged)
+    allowed = frozenset(case.step.judgement.allow_failures)
+    for text in checks_of(case.step):
+        recorded = case.ended.custom.get(text)
+        outcome = recorded or evaluate(text, against)
+        allows = recorded.allow_failure if recorded else _allows_failure(text)
+        yield CheckResult(
+            check=text,
+            passed=outcome.passed,
+            attempts=case.ended.attempt,
+            allow_failure=allows or text in allowed,
+            message=outcome.message,
+            infrastructure=outcome.infrastructure,
+        )
+
+
+def _allows_failure(text: str) -> bool:
+    try:
+        return parse(text)[0].allow_failure
+    except UsageError:  # evaluate has said so
+        return False
+
+
+def _weigh(results: Iterable[CheckResult]) -> tuple[Verdict, Cause | None, str | None]:
+    """Failed checks decide before undecided ones, and the product's trouble before that of machines."""
+    open_checks = [check for check in results if check.passed is not True and not check.allow_failure]
+    if not open_checks:
+        return Verdict.PASS, None, None
+    worst = min(open_checks, key=lambda check: (check.passed is None, check.infrastructure))
+    verdict = Verdict.UNKNOWN if worst.passed is None else Verdict.FAIL
+    cause = Cause.INFRASTRUCTURE if worst.infrastructure else Cause.PRODUCT
+    return verdict, cause, "\n".join(f"{check.check}: {check.message}" for check in open_checks)

@@ -1,0 +1,54 @@
+"""All tests of a run to its result and exit code."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from e2e_ansible.judge.result import RunResult, TestResult
+from e2e_ansible.judge.verdict import Cause, Verdict, worst
+
+__all__ = ["judge_run"]
+
+#: Of several failed tests the one that says most about the product gives the exit code.
+_SPEAKING = (Cause.PRODUCT, Cause.INFRASTRUCTURE, Cause.HARNESS, Cause.CLEAN_UP, Cause.INTERRUPT)
+
+
+def judge_run(
+    run_id: str,
+    suite: str,
+    tests: Sequence[TestResult],
+    *,
+    not_run: Sequence[str] = (),
+    started: float | None = None,
+    ended: float | None = None,
+) -> RunResult:
+    """The result of a run; `not_run` are tests that never began, `ended` is None for a run that was killed."""
+    verdict = worst(test.verdict for test in tests)
+    cause = _cause(tests, verdict)
+    if not_run and verdict is Verdict.PASS:
+        verdict, cause = Verdict.UNKNOWN, Cause.INTERRUPT
+    last = ended or max((test.ended or test.started or 0 for test in tests), default=started or 0)
+    counts = {each: sum(test.verdict is each for test in tests) for each in Verdict}
+    return RunResult(
+        run_id=run_id,
+        suite=suite,
+        verdict=verdict,
+        cause=cause,
+        started=started,
+        ended=ended,
+        duration=max(0.0, last - started) if started else 0,
+        finished=ended is not None,
+        total_tests=len(tests) + len(not_run),
+        passed=counts[Verdict.PASS],
+        failed=counts[Verdict.FAIL],
+        unknown=counts[Verdict.UNKNOWN],
+        tests=tuple(tests),
+        not_run=tuple(not_run),
+    )
+
+
+def _cause(tests: Sequence[TestResult], verdict: Verdict) -> Cause | None:
+    causes = {test.cause for test in tests if test.verdict is verdict}
+    if verdict is Verdict.PASS:
+        return None
+    return next((cause for cause in _SPEAKING if cause in causes), Cause.HARNESS)

@@ -1,0 +1,63 @@
+"""Removes what a test made, by its policy, and everything that a dead run has left."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from e2e_ansible.engine.processes import end_all
+from e2e_ansible.errors import CleanUpError, E2EError
+from e2e_ansible.judge.record import CleanUpEnded
+from e2e_ansible.judge.verdict import Verdict
+from e2e_ansible.providers.base import Provider
+from e2e_ansible.run.folder import RunFolder
+from e2e_ansible.run.scratch import remove_scratch
+from e2e_ansible.suite.model import Keep
+
+__all__ = ["clean_up", "destroy_run", "keeps"]
+
+
+def keeps(policy: Keep, verdict: Verdict) -> bool:
+    """Whether the nodes of a test with this verdict stay."""
+    return policy == "always" or (policy == "on-failure" and verdict is not Verdict.PASS)
+
+
+def clean_up(provider: Provider, deployment: str, *, keep: bool, at: float) -> CleanUpEnded:
+    """Remove a deployment, or say what was kept. Never raises for what a provider does."""
+    try:
+        if deployment not in provider.deployments():
+            return CleanUpEnded(at=at, ok=True, kept=False, message="nothing was left to remove")
+        if keep:
+            return CleanUpEnded(at=at, ok=True, kept=True, message=f"deployment {deployment} was kept")
+        provider.destroy(deployment)
+    except (E2EError, OSError) as error:
+        text = f"deployment {deployment} could not be removed: {error}"
+        return CleanUpEnded(at=at, ok=False, kept=False, message=text)
+    return CleanUpEnded(at=at, ok=True, kept=False, message=f"deployment {deployment} was removed")
+
+
+def destroy_run(run: RunFolder, provider: Callable[[str], Provider], *, at: float) -> list[str]:
+    """Remove whatever a run has left: its processes, its deployments, its scratch folder. Safe to repeat.
+
+    Returns one sentence for each deployment.
+
+    Raises:
+        UsageError: the run is still running.
+        CleanUpError: something is left; the message has everything that is.
+    """
+    lock = run.lock()
+    try:
+        manifest = run.manifest()
+        left = [f"process {pid} would not end" for pid in end_all(manifest.run_id)]
+        done = [
+            clean_up(provider(test.provider), test.deployment, keep=False, at=at) for test in manifest.tests
+        ]
+        if manifest.scratch:
+            remove_scratch(Path(manifest.scratch))
+    finally:
+        os.close(lock)
+    left += [entry.message for entry in done if not entry.ok]
+    if left:
+        raise CleanUpError("\n".join(left), hint=f"try again: e2e-ansible destroy {run.path}")
+    return [entry.message for entry in done]

@@ -1,0 +1,57 @@
+"""Collects the logs of all nodes that are on into the run folder, before anything is removed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from e2e_ansible.compile.compiler import EVIDENCE_PLAYBOOK, INVENTORY
+from e2e_ansible.engine.protocol import Ended, PlayRequest
+from e2e_ansible.errors import E2EError
+from e2e_ansible.judge.record import Evidence
+from e2e_ansible.nodes.observation import PowerState
+from e2e_ansible.providers.base import Node
+from e2e_ansible.run.context import RunContext
+from e2e_ansible.run.folder import TestFolder
+
+__all__ = ["EVIDENCE", "collect"]
+
+EVIDENCE = "evidence"
+_DEADLINE_SECONDS = 180
+
+
+def collect(
+    context: RunContext, folder: TestFolder, provider: str, deployment: str, token: str
+) -> Evidence | None:
+    """Run the role `collect_logs` on every node that is on; None when there is none. A deadline of its own."""
+    nodes = _nodes_on(context, provider, deployment)
+    if not nodes:
+        return None
+    target = folder.path / EVIDENCE
+    target.mkdir(mode=0o700, exist_ok=True)
+    request = PlayRequest(
+        project=folder.plan,
+        playbook=EVIDENCE_PLAYBOOK,
+        inventory=INVENTORY,
+        artifacts=target,
+        deadline_seconds=_DEADLINE_SECONDS,
+        token=f"{token}/{EVIDENCE}",
+        environment=dict(context.environment) | {"E2E_DEPLOYMENT": deployment, "E2E_EVIDENCE": str(target)},
+        limit=",".join(node.name for node in nodes),
+    )
+    outcome = context.engine.run(request, lambda event: None, context.abandon)
+    missing = [node.name for node in nodes if not (target / node.name).is_dir()]
+    ok = outcome.ended is Ended.COMPLETED and not missing
+    text = f"logs of {', '.join(node.name for node in nodes)}"
+    if not ok:
+        text = f"{text} are not complete: {outcome.message or ', '.join(missing)}"
+    return Evidence(at=context.now(), folder=EVIDENCE, message=text)
+
+
+def _nodes_on(context: RunContext, provider: str, deployment: str) -> Sequence[Node]:
+    driver = context.provider(provider)
+    try:
+        if deployment not in driver.deployments():
+            return ()
+        return [node for node in driver.nodes(deployment) if node.power is not PowerState.ABSENT]
+    except E2EError:
+        return ()

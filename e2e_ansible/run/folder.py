@@ -1,0 +1,207 @@
+"""The run folder: where everything about a run lies, private to its owner, readable after any death of the run."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import re
+import secrets
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from e2e_ansible.errors import HarnessError, InfrastructureError, UsageError
+
+__all__ = ["Manifest", "ManifestTest", "RunFolder", "TestFolder", "manifest_tests", "write_private"]
+
+_NOT_IN_SLUGS = re.compile(r"[^a-z0-9]+")
+_SLUG_ROOM = 40
+_MANIFEST = "run.json"
+
+
+class ManifestTest(BaseModel):
+    """One test of the run. The deployment has its id before anything of it exists."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    folder: str
+    deployment: str
+    provider: str
+
+
+class Manifest(BaseModel):
+    """What the run was asked for, written before it begins; `ended` follows when it has ended.
+
+    `suite` is the suite file as the user named it; `scratch` is the run's folder for sockets and temporary files.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    run_id: str
+    suite: str
+    suite_digest: str
+    started: float
+    ended: float | None = None
+    dry_run: bool = False
+    scratch: str = ""
+    suite_path: str = ""
+    options: dict[str, object] = Field(default_factory=dict)
+    versions: dict[str, str] = Field(default_factory=dict)
+    tests: tuple[ManifestTest, ...] = ()
+
+
+@dataclass(frozen=True)
+class TestFolder:
+    """The folder of one test."""
+
+    __test__ = False
+
+    path: Path
+
+    @property
+    def plan(self) -> Path:
+        """The plan folder."""
+        return self.path / "plan"
+
+    @property
+    def journal(self) -> Path:
+        """Intent and outcome, entry by entry."""
+        return self.path / "journal.jsonl"
+
+    @property
+    def events(self) -> Path:
+        """Every event of every playbook."""
+        return self.path / "events.jsonl"
+
+    @property
+    def history(self) -> Path:
+        """What the integrity writer wrote down."""
+        return self.path / "history.jsonl"
+
+    @property
+    def log(self) -> Path:
+        """The log of the deployment."""
+        return self.path / "test.log"
+
+    @property
+    def result(self) -> Path:
+        """The result of the test."""
+        return self.path / "result.json"
+
+    def step(self, step: str) -> Path:
+        """The folder of one step."""
+        return self.path / "steps" / step
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """The folder of one run."""
+
+    path: Path
+
+    @classmethod
+    def create(cls, runs: Path, *, now: float) -> RunFolder:
+        """Make a new folder below `runs`, named by time so that names sort by age.
+
+        Raises:
+            InfrastructureError: it cannot be made: no space, no permission.
+        """
+        stamp = datetime.fromtimestamp(now, UTC).strftime("%Y%m%d-%H%M%S")
+        path = runs / f"{stamp}-{secrets.token_hex(3)}"
+        try:
+            runs.mkdir(parents=True, exist_ok=True)
+            path.mkdir(mode=0o700)
+        except OSError as error:
+            raise InfrastructureError(f"the run folder {path} cannot be made: {error.strerror}") from error
+        return cls(path.resolve())
+
+    @classmethod
+    def open(cls, path: Path) -> RunFolder:
+        """An existing folder.
+
+        Raises:
+            UsageError: there is no run in it.
+        """
+        if not (path / _MANIFEST).is_file():
+            raise UsageError(f"{path} is no run folder", hint="name a folder that holds run.json")
+        return cls(path.resolve())
+
+    @property
+    def run_id(self) -> str:
+        """The name of the folder."""
+        return self.path.resolve().name
+
+    def test(self, folder: str) -> TestFolder:
+        """The folder of one test, by its path relative to the run folder."""
+        return TestFolder(self.path / folder)
+
+    def manifest(self) -> Manifest:
+        """What the run was asked for.
+
+        Raises:
+            HarnessError: the file cannot be read.
+        """
+        file = self.path / _MANIFEST
+        try:
+            return Manifest.model_validate_json(file.read_bytes())
+        except (OSError, ValidationError) as error:
+            raise HarnessError(f"{file} cannot be read: {error}") from error
+
+    def write_manifest(self, manifest: Manifest) -> None:
+        """Replace the manifest."""
+        write_private(self.path / _MANIFEST, manifest.model_dump_json(indent=1) + "\n")
+
+    def lock(self) -> int:
+        """Mark the run as running until this process ends.
+
+        Raises:
+            UsageError: another process runs it.
+        """
+        descriptor = os.open(self.path / "run.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            os.close(descriptor)
+            raise UsageError(f"{self.path} is still running", hint="interrupt it first") from error
+        return descriptor
+
+
+def manifest_tests(run_id: str, tests: Iterable[tuple[str, str]]) -> tuple[ManifestTest, ...]:
+    """Folder and deployment of each test, given as (name, provider); unique within the run and beyond it."""
+    made: list[ManifestTest] = []
+    suffix = run_id.rpartition("-")[2]
+    for name, provider in tests:
+        slug = _unique(_NOT_IN_SLUGS.sub("-", name.lower()).strip("-")[:_SLUG_ROOM] or "test", made)
+        made.append(
+            ManifestTest(name=name, folder=f"tests/{slug}", deployment=f"{slug}-{suffix}", provider=provider)
+        )
+    return tuple(made)
+
+
+def _unique(slug: str, made: Sequence[ManifestTest]) -> str:
+    taken = {test.folder for test in made}
+    number = 1
+    unique = slug
+    while f"tests/{unique}" in taken:
+        number += 1
+        unique = f"{slug}-{number}"
+    return unique
+
+
+def write_private(path: Path, text: str) -> None:
+    """Replace a file as a whole, mode 0600, synced before it takes the old one's place.
+
+    Raises:
+        OSError: it could not be written; the old file is still there.
+    """
+    beside = path.with_name(f".{path.name}.new")
+    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8", errors="surrogatepass") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    beside.replace(path)

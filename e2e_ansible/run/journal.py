@@ -1,0 +1,105 @@
+"""What a test wrote down as it happened: intent before an act, outcome after it, synced line by line."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from pydantic import TypeAdapter, ValidationError
+
+from e2e_ansible.engine.event import Event
+from e2e_ansible.errors import HarnessError
+from e2e_ansible.judge.record import Entry
+from e2e_ansible.judge.step import Events
+
+__all__ = ["EventLog", "Journal", "read_events", "read_journal"]
+
+_ENTRY: TypeAdapter[Entry] = TypeAdapter(Entry)
+_FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
+
+
+class Journal:
+    """An append-only file; an entry is on the disk when `append` returns."""
+
+    def __init__(self, path: Path) -> None:
+        self._descriptor = os.open(path, _FLAGS, 0o600)
+
+    def append(self, entry: Entry) -> None:
+        """Write one entry and sync it.
+
+        Raises:
+            OSError: it could not be written.
+        """
+        _write(self._descriptor, entry.model_dump_json() + "\n")
+        os.fdatasync(self._descriptor)
+
+    def close(self) -> None:
+        """Close the file."""
+        os.close(self._descriptor)
+
+
+class EventLog:
+    """All events of a test, one line each, written as they come."""
+
+    def __init__(self, path: Path) -> None:
+        self._descriptor = os.open(path, _FLAGS, 0o600)
+
+    def append(self, step: str, attempt: int, event: Event) -> None:
+        """Write one event.
+
+        Raises:
+            OSError: it could not be written.
+        """
+        head = f'{{"step":{json.dumps(step)},"attempt":{attempt},"event":'
+        _write(self._descriptor, f"{head}{event.line()}}}\n")
+
+    def close(self) -> None:
+        """Close the file."""
+        os.close(self._descriptor)
+
+
+def read_journal(path: Path) -> list[Entry]:
+    """All entries of a journal; a last line that a kill has torn is left out.
+
+    Raises:
+        HarnessError: a line in the middle cannot be read.
+    """
+    entries: list[Entry] = []
+    for number, line in _lines(path):
+        try:
+            entries.append(_ENTRY.validate_json(line))
+        except ValidationError as error:
+            raise HarnessError(f"{path}:{number}: this is no journal entry") from error
+    return entries
+
+
+def read_events(path: Path) -> Events:
+    """All events by step and attempt; empty when the file is not there.
+
+    Raises:
+        HarnessError: a line in the middle cannot be read.
+    """
+    events: dict[tuple[str, int], list[Event]] = {}
+    for number, line in _lines(path):
+        try:
+            record = json.loads(line)
+            key = (str(record["step"]), int(record["attempt"]))
+            events.setdefault(key, []).append(Event.model_validate(record["event"]))
+        except (ValueError, KeyError, TypeError) as error:
+            raise HarnessError(f"{path}:{number}: this is no event") from error
+    return events
+
+
+def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
+    if not path.exists():
+        return
+    *whole, _torn = path.read_bytes().split(b"\n")
+    yield from enumerate(whole, start=1)
+
+
+def _write(descriptor: int, text: str) -> None:
+    data = text.encode("utf-8", errors="surrogatepass")
+    while data:
+        data = data[os.write(descriptor, data) :]

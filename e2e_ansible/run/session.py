@@ -1,0 +1,168 @@
+"""A whole run: folder, requirements, tests, reports. The one entry that everything else calls."""
+
+from __future__ import annotations
+
+import os
+import platform
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from functools import partial
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from e2e_ansible.compile.plan import Plan
+from e2e_ansible.engine.processes import end_all
+from e2e_ansible.engine.protocol import Engine
+from e2e_ansible.errors import InfrastructureError
+from e2e_ansible.judge.result import RunResult
+from e2e_ansible.providers.base import Provider
+from e2e_ansible.providers.registry import get_provider
+from e2e_ansible.run import notice
+from e2e_ansible.run.context import Megaphone, RunContext, RunOptions
+from e2e_ansible.run.folder import Manifest, RunFolder, manifest_tests
+from e2e_ansible.run.interrupts import interrupts
+from e2e_ansible.run.notice import Listener
+from e2e_ansible.run.plan_folder import write_plan
+from e2e_ansible.run.requirements import check_requirements
+from e2e_ansible.run.results import read_run, write_reports
+from e2e_ansible.run.schedule import Job, run_jobs, within_budget
+from e2e_ansible.run.scratch import environment, scratch_folder, scratch_path
+from e2e_ansible.run.test_run import run_test
+
+__all__ = ["prepare", "run_plans"]
+
+_PACKAGES = ("e2e-ansible", "ansible-core", "ansible-runner", "pydantic", "psycopg")
+
+
+def prepare(
+    plans: Sequence[Plan],
+    *,
+    suite_path: Path,
+    runs: Path,
+    options: RunOptions,
+    provider: Callable[[str], Provider] = get_provider,
+) -> RunFolder:
+    """Check everything that can be checked before a node exists, and make the run folder with its plans.
+
+    Raises:
+        UsageError: a test needs more nodes than the budget, or a provider that cannot be driven.
+        InfrastructureError: a requirement is not met, or the folder cannot be made; nothing was started.
+    """
+    within_budget([(plan.name, len(plan.nodes)) for plan in plans], options.max_nodes)
+    for name in sorted({plan.provider for plan in plans}):
+        provider(name)
+    check_requirements(plans, runs)
+    folder = RunFolder.create(runs, now=time.time())
+    manifest = _manifest(plans, folder, suite_path, options)
+    with _writing(folder):
+        folder.write_manifest(manifest)
+        for plan, test in zip(plans, manifest.tests, strict=True):
+            path = folder.test(test.folder)
+            path.path.mkdir(parents=True, mode=0o700)
+            write_plan(plan, path.plan)
+    return folder
+
+
+def run_plans(
+    plans: Sequence[Plan],
+    *,
+    suite_path: Path,
+    runs: Path,
+    engine: Engine,
+    options: RunOptions | None = None,
+    listeners: Sequence[Listener] = (),
+    provider: Callable[[str], Provider] = get_provider,
+) -> tuple[RunResult, RunFolder]:
+    """Run compiled tests to their results; the folder below `runs` holds all of it, whatever happens.
+
+    Raises:
+        UsageError, InfrastructureError: as `prepare`.
+    """
+    how = options or RunOptions()
+    folder = prepare(plans, suite_path=suite_path, runs=runs, options=how, provider=provider)
+    lock = folder.lock()
+    try:
+        manifest = folder.manifest()
+        tell = Megaphone(listeners)
+        tell(_run_started(manifest, folder))
+        with scratch_folder(Path(manifest.scratch)) as scratch, _writing(folder):
+            context = RunContext(
+                run_id=manifest.run_id,
+                engine=engine,
+                options=how,
+                environment={**environment(scratch), "E2E_SUITE_FOLDER": str(suite_path.resolve().parent)},
+                tell=tell,
+                provider=provider,
+            )
+            _run(context, plans, manifest, folder)
+        with _writing(folder):
+            folder.write_manifest(manifest.model_copy(update={"ended": time.time()}))
+            result = read_run(folder)
+            write_reports(folder, result)
+        tell(notice.RunEnded(at=time.time(), result=result, folder=str(folder.path)))
+    finally:
+        os.close(lock)
+    return result, folder
+
+
+def _run(context: RunContext, plans: Sequence[Plan], manifest: Manifest, folder: RunFolder) -> None:
+    jobs = [
+        Job(plan.name, len(plan.nodes), partial(run_test, context, plan, test, folder.test(test.folder)))
+        for plan, test in zip(plans, manifest.tests, strict=True)
+    ]
+    options = context.options
+
+    def say(text: str) -> None:
+        context.tell(notice.Message(at=time.time(), level="warning", text=text))
+
+    with interrupts(context.cancel, context.abandon, say):
+        try:
+            run_jobs(
+                jobs,
+                parallel=options.parallel,
+                max_nodes=options.max_nodes,
+                stop_on_error=options.stop_on_error,
+                cancel=context.cancel,
+            )
+        finally:
+            end_all(context.run_id)
+
+
+def _manifest(plans: Sequence[Plan], folder: RunFolder, suite_path: Path, options: RunOptions) -> Manifest:
+    return Manifest(
+        run_id=folder.run_id,
+        suite=str(suite_path),
+        suite_path=str(suite_path.resolve()),
+        suite_digest=plans[0].suite_digest if plans else "",
+        started=time.time(),
+        scratch=str(scratch_path(folder.run_id)),
+        dry_run=options.dry_run,
+        options={key: value for key, value in vars(options).items() if value is not None},
+        versions={"python": platform.python_version(), **dict(_versions())},
+        tests=manifest_tests(folder.run_id, [(plan.name, plan.provider) for plan in plans]),
+    )
+
+
+def _run_started(manifest: Manifest, folder: RunFolder) -> notice.RunStarted:
+    return notice.RunStarted(
+        at=manifest.started,
+        run_id=manifest.run_id,
+        folder=str(folder.path),
+        suite=manifest.suite,
+        tests=tuple(test.name for test in manifest.tests),
+    )
+
+
+def _versions() -> Iterator[tuple[str, str]]:
+    for package in _PACKAGES:
+        with suppress(PackageNotFoundError):  # run from a source tree
+            yield package, version(package)
+
+
+@contextmanager
+def _writing(folder: RunFolder) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise InfrastructureError(f"the run folder {folder.path} cannot be written: {error}") from error
