@@ -13,6 +13,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from e2e_ansible.compile.plan import Plan
 from e2e_ansible.errors import HarnessError, InfrastructureError, UsageError
 
 __all__ = ["Manifest", "ManifestTest", "RunFolder", "TestFolder", "manifest_tests", "write_private"]
@@ -23,7 +24,10 @@ _MANIFEST = "run.json"
 
 
 class ManifestTest(BaseModel):
-    """One test of the run. The deployment has its id before anything of it exists."""
+    """One test of the run. The deployment has its id before anything of it exists.
+
+    `suite` is the path of the suite file, and `suite_digest` the SHA-256 of what it was.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -31,6 +35,8 @@ class ManifestTest(BaseModel):
     folder: str
     deployment: str
     provider: str
+    suite: str
+    suite_digest: str
 
 
 class Manifest(BaseModel):
@@ -43,12 +49,10 @@ class Manifest(BaseModel):
 
     run_id: str
     suite: str
-    suite_digest: str
     started: float
     ended: float | None = None
     dry_run: bool = False
     scratch: str = ""
-    suite_path: str = ""
     options: dict[str, object] = Field(default_factory=dict)
     versions: dict[str, str] = Field(default_factory=dict)
     tests: tuple[ManifestTest, ...] = ()
@@ -170,14 +174,21 @@ class RunFolder:
         return descriptor
 
 
-def manifest_tests(run_id: str, tests: Iterable[tuple[str, str]]) -> tuple[ManifestTest, ...]:
-    """Folder and deployment of each test, given as (name, provider); unique within the run and beyond it."""
+def manifest_tests(run_id: str, plans: Iterable[Plan]) -> tuple[ManifestTest, ...]:
+    """Folder and deployment of each test; unique within the run and beyond it."""
     made: list[ManifestTest] = []
     suffix = run_id.rpartition("-")[2]
-    for name, provider in tests:
-        slug = _unique(_NOT_IN_SLUGS.sub("-", name.lower()).strip("-")[:_SLUG_ROOM] or "test", made)
+    for plan in plans:
+        slug = _unique(_NOT_IN_SLUGS.sub("-", plan.name.lower()).strip("-")[:_SLUG_ROOM] or "test", made)
         made.append(
-            ManifestTest(name=name, folder=f"tests/{slug}", deployment=f"{slug}-{suffix}", provider=provider)
+            ManifestTest(
+                name=plan.name,
+                folder=f"tests/{slug}",
+                deployment=f"{slug}-{suffix}",
+                provider=plan.provider,
+                suite=str(Path(plan.suite_file).resolve()),
+                suite_digest=plan.suite_digest,
+            )
         )
     return tuple(made)
 

@@ -38,7 +38,6 @@ _PACKAGES = ("e2e-ansible", "ansible-core", "ansible-runner", "pydantic", "psyco
 def prepare(
     plans: Sequence[Plan],
     *,
-    suite_path: Path,
     runs: Path,
     options: RunOptions,
     provider: Callable[[str], Provider] = get_provider,
@@ -54,7 +53,7 @@ def prepare(
         provider(name)
     check_requirements(plans, runs)
     folder = RunFolder.create(runs, now=time.time())
-    manifest = _manifest(plans, folder, suite_path, options)
+    manifest = _manifest(plans, folder, options)
     with _writing(folder):
         folder.write_manifest(manifest)
         for plan, test in zip(plans, manifest.tests, strict=True):
@@ -67,7 +66,6 @@ def prepare(
 def run_plans(
     plans: Sequence[Plan],
     *,
-    suite_path: Path,
     runs: Path,
     engine: Engine,
     options: RunOptions | None = None,
@@ -80,7 +78,7 @@ def run_plans(
         UsageError, InfrastructureError: as `prepare`.
     """
     how = options or RunOptions()
-    folder = prepare(plans, suite_path=suite_path, runs=runs, options=how, provider=provider)
+    folder = prepare(plans, runs=runs, options=how, provider=provider)
     lock = folder.lock()
     try:
         manifest = folder.manifest()
@@ -91,7 +89,7 @@ def run_plans(
                 run_id=manifest.run_id,
                 engine=engine,
                 options=how,
-                environment={**environment(scratch), "E2E_SUITE_FOLDER": str(suite_path.resolve().parent)},
+                environment=environment(scratch),
                 tell=tell,
                 provider=provider,
             )
@@ -129,18 +127,16 @@ def _run(context: RunContext, plans: Sequence[Plan], manifest: Manifest, folder:
             end_all(context.run_id)
 
 
-def _manifest(plans: Sequence[Plan], folder: RunFolder, suite_path: Path, options: RunOptions) -> Manifest:
+def _manifest(plans: Sequence[Plan], folder: RunFolder, options: RunOptions) -> Manifest:
     return Manifest(
         run_id=folder.run_id,
-        suite=str(suite_path),
-        suite_path=str(suite_path.resolve()),
-        suite_digest=plans[0].suite_digest if plans else "",
+        suite=", ".join(dict.fromkeys(plan.suite_file for plan in plans)),
         started=time.time(),
         scratch=str(scratch_path(folder.run_id)),
         dry_run=options.dry_run,
         options={key: value for key, value in vars(options).items() if value is not None},
         versions={"python": platform.python_version(), **dict(_versions())},
-        tests=manifest_tests(folder.run_id, [(plan.name, plan.provider) for plan in plans]),
+        tests=manifest_tests(folder.run_id, plans),
     )
 
 

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from e2e_ansible.checks.registry import custom, custom_context, evaluate, is_built_in, parse
 from e2e_ansible.compile.compiler import INVENTORY, REGISTERED_FILE
@@ -140,7 +141,11 @@ class StepRun:
             artifacts=artifacts,
             deadline_seconds=max(deadline.remaining, 0.1),
             token=f"{self.token}/{self.step.id}",
-            environment=dict(self.context.environment) | {"E2E_DEPLOYMENT": self.deployment},
+            environment=dict(self.context.environment)
+            | {
+                "E2E_DEPLOYMENT": self.deployment,
+                "E2E_SUITE_FOLDER": str(Path(self.plan.suite_file).resolve().parent),
+            },
             verbosity=self.context.options.verbosity,
         )
         outcome = self.context.engine.run(

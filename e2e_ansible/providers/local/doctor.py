@@ -16,12 +16,16 @@ _PROGRAMS = {
     "mmdebstrap": "mmdebstrap",
     "nft": "nftables",
     "ip": "iproute2",
-    "ssh": "openssh-client",
     "ssh-keygen": "openssh-client",
     "setsid": "util-linux",
+    "mount": "mount",
+    # Without it mmdebstrap cannot tell whether the host's apt trusts Debian's keys; on Ubuntu it does not.
+    "gpg": "gpg",
 }
 _KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 _SEARCH = os.pathsep.join((os.environ.get("PATH", os.defpath), "/usr/local/sbin", "/usr/sbin", "/sbin"))
+_FILESYSTEMS = Path("/proc/filesystems")
+_MODULES = Path("/lib/modules")
 _FREE_BYTES = 3 * 1024**3
 
 
@@ -60,10 +64,14 @@ def _keyring() -> Finding:
     return Finding(name=package, ok=False, detail=detail, remedy=_install(package))
 
 
-def _overlay(filesystems: Path = Path("/proc/filesystems")) -> Finding:
-    ok = "overlay" in filesystems.read_text().split()
-    detail = "in the kernel" if ok else "the kernel has no overlay file system"
-    return Finding(name="overlayfs", ok=ok, detail=detail, remedy=None if ok else ("modprobe", "overlay"))
+def _overlay(filesystems: Path = _FILESYSTEMS, modules: Path = _MODULES) -> Finding:
+    """The first mount loads the module, so it is enough that there is one."""
+    if "overlay" in filesystems.read_text().split():
+        return Finding(name="overlayfs", ok=True, detail="in the kernel")
+    listed = modules / os.uname().release / "modules.dep"
+    ok = listed.is_file() and "/overlay.ko" in listed.read_text()
+    detail = f"a module of {listed.parent}" if ok else "the kernel has no overlay file system"
+    return Finding(name="overlayfs", ok=ok, detail=detail)
 
 
 def _disk(home: Path) -> Finding:

@@ -1,0 +1,97 @@
+.ONESHELL:
+.SILENT:
+.NOTPARALLEL:
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+
+SUDO := $(shell [ $$(id -u) = 0 ] || echo sudo)
+VENV := .venv
+BIN := $(VENV)/bin
+PYTHONS := $(PYTHON) python3 python3.13 python3.12 python3.11
+
+# sudo drops these; HOME becomes that of root, so that nothing of root appears in the home of the caller.
+KEPT := E2E_ANSIBLE_HOME E2E_APT_MIRROR http_proxy https_proxy no_proxy CI NO_COLOR PYTEST_ADDOPTS
+AS_ROOT := $(if $(SUDO),$(SUDO) -H env $(foreach name,$(KEPT),$(if $($(name)),$(name)='$($(name))')))
+
+# What root made in a checkout of somebody else (runs, caches) becomes theirs.
+GIVE_BACK := [ "$$(stat -c %u Makefile)" = 0 ] || $(SUDO) find . -xdev -user 0 -exec chown -h --reference=Makefile {} +
+
+# An environment does not survive a move of the checkout, nor the removal of its interpreter.
+READY := $(shell grep -qsxF '$(CURDIR)' $(VENV)/.place && $(BIN)/python -c '' 2>/dev/null && echo yes)
+
+.PHONY: help demo test lint clean tools force
+
+help: ## show this list
+	sed -nE 's/^([a-z]+):.*## (.*)/make \1\t\2/p' Makefile
+
+demo: $(VENV)/.demo ## crash a node of a small PostgreSQL cluster on this machine (root or sudo, about 3 minutes)
+	trap : INT
+	status=0
+	{ $(AS_ROOT) $(BIN)/e2e-ansible doctor --fix && $(AS_ROOT) $(BIN)/e2e-ansible run suites/quickstart.yaml; } || status=$$?
+	$(GIVE_BACK)
+	exit $$status
+
+test: lint tools ## lint, then all tests, with real nodes (root or sudo)
+	trap : INT
+	status=0
+	{ $(AS_ROOT) $(BIN)/e2e-ansible doctor --fix && $(AS_ROOT) $(BIN)/python -m pytest; } || status=$$?
+	$(GIVE_BACK)
+	exit $$status
+
+lint: $(VENV)/.dev ## ruff, mypy and ansible-lint
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	PATH="$$PWD/$(BIN):$$PATH" ansible-lint --offline -q
+
+clean: ## remove the environment, caches and packages; runs and nodes stay
+	rm -rf $(VENV) dist build .coverage .ansible .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	find e2e_ansible plugins roles tests -name __pycache__ -prune -exec rm -rf {} +
+
+$(VENV)/.demo: pyproject.toml $(if $(READY),,force)
+	$(environment)
+	echo "installing e2e-ansible into $(VENV)"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	touch $@
+
+$(VENV)/.dev: pyproject.toml $(if $(READY),,force)
+	$(environment)
+	echo "installing e2e-ansible and the tools of its developers into $(VENV)"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	touch $@
+
+# The tests start servers of their own, so the package is kept from making a cluster.
+tools:
+	compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null && exit
+	if [ ! -e /etc/postgresql-common ]; then
+	  $(SUDO) mkdir /etc/postgresql-common
+	  echo 'create_main_cluster = false' | $(SUDO) tee /etc/postgresql-common/createcluster.conf >/dev/null
+	fi
+	$(call install,postgresql)
+
+# apt waits for the lock of dpkg, but not for that of the lists, which a fresh machine holds for its first minutes.
+define install
+APT="$(SUDO) env LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive NEEDRESTART_SUSPEND=1 apt-get -qq"
+echo "installing" $(1) "with apt-get"
+until said=$$($$APT update 2>&1) || [[ $$said != *"Could not get lock"* ]] || ((SECONDS > 300)); do sleep 2; done
+$$APT -o DPkg::Lock::Timeout=300 -o Dpkg::Options::=--force-confold \
+  install --yes --no-install-recommends --no-remove $(1) >/dev/null
+endef
+
+# A new environment in $(VENV), unless there is one that works.
+define environment
+usable() { "$$1" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null; }
+choose() { for python in $(PYTHONS); do if usable "$$python"; then return; fi; done; return 1; }
+if [ -z '$(READY)' ]; then
+  if ! choose; then
+    $(call install,python3)
+    choose || { echo "no Python 3.11 to 3.13 here; name one: make PYTHON=/path/to/python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
+  fi
+  if ! "$$python" -c 'import ensurepip, venv' 2>/dev/null; then
+    package=$$("$$python" -c 'import sys; print("python3.%d-venv" % sys.version_info[1])')
+    $(call install,"$$package")
+  fi
+  "$$python" -m venv --clear $(VENV)
+  echo '$(CURDIR)' >$(VENV)/.place
+fi
+endef
