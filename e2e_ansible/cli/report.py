@@ -1,0 +1,33 @@
+"""`e2e-ansible report`: a run folder to its verdict, whatever became of the run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from e2e_ansible.cli.options import RunArgument, Runs, Verbose
+
+__all__ = ["report"]
+
+
+def report(
+    run: RunArgument = None,
+    json: Annotated[bool, typer.Option("--json", help="The result as JSON on standard output.")] = False,
+    verbose: Verbose = False,
+    runs: Runs = Path("runs"),
+) -> None:
+    """Judge a run again from its folder and write its reports anew; exits with the code of the run."""
+    from e2e_ansible.cli.folders import find_run
+    from e2e_ansible.cli.views import show
+    from e2e_ansible.run.results import read_run, write_reports
+
+    folder = find_run(run, runs)
+    result = read_run(folder)
+    write_reports(folder, result)
+    if json:
+        typer.echo(result.model_dump_json(indent=1))
+    else:
+        show(result, folder, verbose=verbose)
+    raise typer.Exit(result.exit_code)

@@ -1,0 +1,96 @@
+"""Suite files as the commands take them: files, or folders of files, to compiled plans."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from e2e_ansible.errors import Problem, SuiteError, UsageError
+from e2e_ansible.names import suggestion
+
+if TYPE_CHECKING:
+    from e2e_ansible.compile.plan import Plan
+    from e2e_ansible.suite.model import Suite
+
+__all__ = ["compile_files", "load_files"]
+
+_SUFFIXES = (".yml", ".yaml", ".json")
+
+
+def load_files(paths: Sequence[Path], *, provider: str | None, allow_plugins: bool) -> list[Suite]:
+    """Load all suites, and tell the problems of all of them at once.
+
+    Raises:
+        SuiteError: at least one has problems.
+        UsageError: a folder holds no suite.
+    """
+    from e2e_ansible.api import load
+
+    suites: list[Suite] = []
+    errors: list[SuiteError] = []
+    for path in _files(paths):
+        try:
+            suites.append(load(path, provider=provider, allow_plugins=allow_plugins))
+        except SuiteError as error:
+            error.hint = error.hint or _plugin_hint(path, allow_plugins)
+            errors.append(error)
+    if len(errors) == 1:
+        raise errors[0]
+    if errors:
+        raise _joined(errors)
+    return suites
+
+
+def compile_files(
+    paths: Sequence[Path],
+    *,
+    provider: str | None = None,
+    allow_plugins: bool = False,
+    tests: Sequence[str] = (),
+) -> list[Plan]:
+    """Load and compile; `tests` picks some by name.
+
+    Raises:
+        SuiteError: a suite has problems.
+        UsageError: a test that was picked does not exist.
+    """
+    from e2e_ansible.api import plan
+
+    suites = load_files(paths, provider=provider, allow_plugins=allow_plugins)
+    plans = [made for suite in suites for made in plan(suite)]
+    known = {made.name for made in plans}
+    for name in tests:
+        if name not in known:
+            raise UsageError(f"there is no test named {name!r}", hint=suggestion(name, known))
+    return [made for made in plans if not tests or made.name in tests]
+
+
+def _files(paths: Iterable[Path]) -> Iterator[Path]:
+    for path in paths:
+        if not path.is_dir():
+            yield path
+            continue
+        found = sorted(file for file in path.iterdir() if file.suffix in _SUFFIXES and file.is_file())
+        if not found:
+            raise UsageError(f"{path} holds no suite", hint=f"suites end in {', '.join(_SUFFIXES)}")
+        yield from found
+
+
+def _plugin_hint(path: Path, allowed: bool) -> str:
+    from e2e_ansible.checks.custom import FOLDER, plugin_files
+
+    if allowed or not plugin_files(path.resolve().parent):
+        return ""
+    return f"there is code in {path.parent / FOLDER}; --allow-plugins lets it add checks and steps"
+
+
+def _joined(errors: Iterable[SuiteError]) -> SuiteError:
+    problems: list[Problem] = []
+    hint = ""
+    for error in errors:
+        problems.extend(error.problems)
+        hint = hint or error.hint
+    joined = SuiteError(problems)
+    joined.hint = hint
+    return joined

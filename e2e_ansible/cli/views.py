@@ -1,0 +1,58 @@
+"""What the user sees of a run: a live view on a terminal, plain lines elsewhere, JSON lines for machines."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from e2e_ansible.compile.plan import Plan
+    from e2e_ansible.judge.result import RunResult
+    from e2e_ansible.run.context import RunOptions
+    from e2e_ansible.run.folder import RunFolder
+    from e2e_ansible.run.notice import Listener
+
+__all__ = ["run_and_show", "show"]
+
+
+def run_and_show(plans: list[Plan], options: RunOptions, *, runs: Path, json: bool) -> int:
+    """Run plans under the right view, print the summary, return the exit code."""
+    from e2e_ansible.engine.runner import RunnerEngine
+    from e2e_ansible.run.session import run_plans
+
+    with _view(json=json, verbose=bool(options.verbosity)) as view:
+        result, folder = run_plans(plans, runs=runs, engine=RunnerEngine(), options=options, listeners=[view])
+    if not json:
+        show(result, folder, verbose=bool(options.verbosity))
+    return result.exit_code
+
+
+def show(result: RunResult, folder: RunFolder, *, verbose: bool) -> None:
+    """Print the summary of a run."""
+    from rich.console import Console
+
+    from e2e_ansible.cli.folders import shown
+    from e2e_ansible.report.summary import print_summary
+
+    print_summary(Console(), result, shown(folder.path), verbose=verbose)
+
+
+@contextmanager
+def _view(*, json: bool, verbose: bool) -> Iterator[Listener]:
+    from rich.console import Console
+
+    from e2e_ansible.report.jsonl import JsonView
+    from e2e_ansible.report.live import LiveView, usable
+    from e2e_ansible.report.plain import PlainView
+
+    console = Console()
+    if json:
+        yield JsonView(sys.stdout)
+    elif usable(console):
+        with LiveView(console, verbose=verbose) as view:
+            yield view
+    else:
+        yield PlainView(sys.stdout, verbose=verbose)
