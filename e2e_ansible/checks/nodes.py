@@ -59,6 +59,8 @@ def seen(node: NodeObservation) -> str:
     if node.reachable:
         state = f", system {node.system_state}" if node.system_state else ""
         return f"{node.node} (power {node.power}, ssh answers{state})"
+    if node.power in _GONE:
+        return f"{node.node} (power {node.power})"
     reason = f": {node.reason}" if node.reason else ""
     return f"{node.node} (power {node.power}, no ssh, {node.unreachable or 'no cause given'}{reason})"
 
