@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from e2e_ansible.compile.plan import Plan, PlannedNode, PlannedStep
-from e2e_ansible.compile.render import REGISTERED, playbook_text, to_yaml, uses_registered
+from e2e_ansible.compile.plan import Judgement, Plan, PlannedNode, PlannedStep
+from e2e_ansible.compile.render import REGISTERED, entry, playbook_text, to_yaml, used_registers
 from e2e_ansible.steps.base import CompileContext, CompiledStep, Play, StepType, play
 from e2e_ansible.suite.model import Step, Suite, Test
 
@@ -26,7 +26,7 @@ INVENTORY = "inventory/nodes.e2e.yml"
 REGISTERED_FILE = "registered.json"
 EVIDENCE_PLAYBOOK = "playbooks/collect-logs.yml"
 ANSIBLE_CFG = """\
-# For runs by hand, from this folder: E2E_DEPLOYMENT=NAME ansible-playbook playbooks/01-init.yml
+# For runs by hand, from this folder: E2E_DEPLOYMENT=NAME ansible-playbook playbooks/FILE
 [defaults]
 inventory = inventory/nodes.e2e.yml
 roles_path = content/roles
@@ -35,6 +35,7 @@ action_plugins = content/plugins/action
 inventory_plugins = content/plugins/inventory
 interpreter_python = /usr/bin/python3
 retry_files_enabled = False
+forks = 25
 
 [inventory]
 enable_plugins = e2e, ini, yaml
@@ -45,7 +46,8 @@ timeout = 5
 ssh_args = -o ControlMaster=auto -o ControlPersist=60s -o ServerAliveInterval=3 -o ServerAliveCountMax=2
 """
 DATABASE_LABEL = "database"
-_NAMED = re.compile(r"\s*- (?:name|role): (.+)")
+_SECTIONS = ("pre_tasks", "roles", "tasks", "post_tasks", "handlers")
+_BLOCKS = ("block", "rescue", "always")
 _NOT_IN_FILE_NAMES = re.compile(r"[^A-Za-z0-9]+")
 
 
@@ -122,8 +124,7 @@ def _compile_steps(
 
 
 def _wants_writer(made: Sequence[_Made]) -> bool:
-    checks = (check for item in made for check in item.compiled.judgement.checks)
-    return any(check.partition(":")[0] == "data_integrity" for check in checks)
+    return any(item.compiled.needs_writer for item in made)
 
 
 def _planned(index: int, made: _Made) -> PlannedStep:
@@ -138,7 +139,7 @@ def _planned(index: int, made: _Made) -> PlannedStep:
         deadline_seconds=options.timeout_seconds or compiled.deadline_seconds,
         replay=compiled.replay,
         source=made.step.source,
-        lines=source_map(made.text),
+        lines=source_map(made.text, made.compiled.plays),
         judgement=compiled.judgement.model_copy(update={"away": made.away}),
         starts_writer=compiled.starts_writer,
         removes_nodes=compiled.removes_nodes,
@@ -149,14 +150,24 @@ def _playbook_path(step_id: str) -> str:
     return f"playbooks/{step_id}.yml"
 
 
-def source_map(text: str) -> dict[str, int]:
-    """Line of the first `- name:` or `- role:` of each name in a generated playbook, counted from 1."""
+def source_map(text: str, plays: Sequence[Play]) -> dict[str, int]:
+    """Line of the first play, task or role of each name in a generated playbook, counted from 1."""
+    wanted = dict(_entries(plays, ""))
     lines: dict[str, int] = {}
-    for number, line in enumerate(text.splitlines(), start=1):
-        found = _NAMED.match(line)
-        if found:
-            lines.setdefault(found.group(1).strip('"'), number)
+    for number, line in enumerate(text.split("\n"), start=1):
+        if line in wanted:
+            lines.setdefault(wanted[line], number)
     return lines
+
+
+def _entries(items: Iterable[Mapping[str, Any]], pad: str) -> Iterator[tuple[str, str]]:
+    """The first line of each play, role and task, and its name; `pad` tells it from text that looks like one."""
+    for item in items:
+        key = next(iter(item))
+        if key in ("name", "role"):
+            yield f"{pad}{entry(key, item[key])}", item[key]
+        for section in (*_SECTIONS, *_BLOCKS):
+            yield from _entries(item.get(section, ()), f"{pad}    ")
 
 
 def _files(test: Test, labels: Mapping[str, tuple[str, ...]], made: Sequence[_Made]) -> dict[str, str]:
@@ -179,26 +190,44 @@ def _evidence_playbook(test: Test) -> str:
     destination = "{{ lookup('ansible.builtin.env', 'E2E_EVIDENCE', default='evidence') }}"
     role = {"role": "collect_logs", "vars": {"collect_logs_dest": destination}}
     header = [f"{test.name}: logs and state of all nodes, into the folder E2E_EVIDENCE"]
-    return playbook_text(header, [play("Collect the logs", test.nodes, roles=[role])])
+    plays = [play("Collect the logs", test.nodes, become=True, roles=[role])]
+    return playbook_text(header, _by_hand(EVIDENCE_PLAYBOOK), plays)
 
 
 def _playbook(test: Test, step: Step, step_id: str, compiled: CompiledStep) -> str:
-    plays = [_with_registered(made) for made in compiled.plays]
-    return playbook_text(_header(test, step, step_id, compiled.judgement.checks), plays)
+    registers = sorted(used_registers(compiled.plays))
+    plays = [_with_registered(made) for made in compiled.plays] if registers else compiled.plays
+    header = _header(test, step, step_id, compiled.judgement, registers)
+    # What was observed is in the result of the task, which Ansible shows only when asked.
+    command = _by_hand(_playbook_path(step_id), *(("-v",) if compiled.judgement.observes else ()))
+    return playbook_text(header, command, plays)
 
 
 def _with_registered(made: Play) -> Play:
-    return {**made, "vars_files": [f"../{REGISTERED_FILE}"]} if uses_registered(made) else made
+    """The play with the file of registered output where its text refers to it, before what it does."""
+    if not used_registers(made):
+        return made
+    files = [*made.get("vars_files", ()), f"../{REGISTERED_FILE}"]
+    does = {key: made[key] for key in _SECTIONS if key in made}
+    head = {key: item for key, item in made.items() if key not in does}
+    return {**head, "vars_files": files, **does}
 
 
-def _header(test: Test, step: Step, step_id: str, checks: Sequence[str]) -> list[str]:
-    title = f"{test.name}, step {step_id}"
-    if step.options.description:
-        title += f": {step.options.description}"
-    lines = [title, f"From {step.source}"]
-    if checks:
-        lines.append(f"Judged by e2e-ansible from the observation: {', '.join(checks)}")
-    lines.append(
-        f"By hand, from the plan folder: E2E_DEPLOYMENT=NAME ansible-playbook {_playbook_path(step_id)}"
-    )
-    return lines
+def _header(
+    test: Test, step: Step, step_id: str, judgement: Judgement, registers: Sequence[str]
+) -> Iterator[str]:
+    description = f": {step.options.description}" if step.options.description else ""
+    yield f"{test.name}, step {step_id}{description}"
+    yield f"From {step.source}"
+    if judgement.checks:
+        yield f"Judged by e2e-ansible from what is observed: {', '.join(judgement.checks)}"
+    if judgement.allow_failures:
+        yield f"Recorded, but allowed to fail: {', '.join(judgement.allow_failures)}"
+    if judgement.register_as:
+        yield f"A run keeps the output as {judgement.register_as} in {REGISTERED_FILE}"
+    if registers:
+        yield f"Needs the output of {', '.join(registers)} in {REGISTERED_FILE}"
+
+
+def _by_hand(*words: str) -> str:
+    return f"E2E_DEPLOYMENT=NAME ansible-playbook {' '.join(words)}"

@@ -1,7 +1,8 @@
 """Plays to YAML text: the block style ansible-lint asks for, the same bytes for the same input, and fast.
 
 Text of users is written as `!unsafe`, so that Ansible never takes it for a template. A reference to the output of
-an earlier step becomes the one template expression that is meant; the text around it stays literal.
+an earlier step becomes the one template expression that is meant; the text around it stays literal. What looks like
+a number or another value of YAML is only quoted: Ansible makes that value of it behind `!unsafe`, quotes or not.
 """
 
 from __future__ import annotations
@@ -10,13 +11,15 @@ import json
 import math
 import re
 import textwrap
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
+
+from yaml.resolver import Resolver
 
 from e2e_ansible.steps.base import Play, Unsafe
 from e2e_ansible.suite.reference import StepReference, split_references
 
-__all__ = ["REGISTERED", "comment", "playbook_text", "to_yaml", "used_registers"]
+__all__ = ["REGISTERED", "comment", "entry", "playbook_text", "to_yaml", "used_registers"]
 
 REGISTERED = "e2e_registered"
 _WIDTH = 100
@@ -27,7 +30,9 @@ _NOT_IN_YAML = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ud800-\udfff\ufffe\uffff
 _TOKEN = r"(?:\\u[0-9a-f]{4}|\\[^u]|[^\\])"
 _CHUNK = re.compile(rf"(?:(?!\\n){_TOKEN}){{0,99}}\\n|{_TOKEN}{{40,100}}(?<= )|{_TOKEN}{{1,100}}")
 _BLANK_LINES = "\n\n\n"
-_TEMPLATE_MARKS = re.compile(r"\{{2,}[%#]?|\{[%#]|\{\Z|\A#|\r")
+_VALUES: Mapping[str, Sequence[tuple[str, re.Pattern[str]]]] = Resolver.yaml_implicit_resolvers
+_TEMPLATE_MARKS = re.compile(r"\{{2,}[%#]?|\{[%#]|\{(?=\r|\Z)|\A#|\r")
+_wrapper = textwrap.TextWrapper(_WIDTH, initial_indent="# ", subsequent_indent="#   ", break_on_hyphens=False)
 _NON_FINITE = {"inf": ".inf", "-inf": "-.inf", "nan": ".nan"}
 _FIELDS = {
     "stdout": "{}['stdout']",
@@ -37,9 +42,9 @@ _FIELDS = {
 }
 
 
-def playbook_text(header: Sequence[str], plays: Sequence[Play]) -> str:
-    """A whole playbook; `header` are the comments at its top."""
-    lines = [*(comment(line) for line in header), "---"]
+def playbook_text(header: Iterable[str], command: str, plays: Sequence[Play]) -> str:
+    """A whole playbook; `header` are the comments at its top, `command` is how to run it by hand."""
+    lines = [*map(comment, header), "# By hand, in the plan folder:", f"#   {command}", "---"]
     for index, made in enumerate(plays):
         if index:
             lines.append("")
@@ -51,8 +56,8 @@ def comment(text: str) -> str:
     """One comment, wrapped; line breaks and control characters of user text become spaces."""
     shown = "".join(char if char.isprintable() else " " for char in text).strip()
     if len(shown) <= _WIDTH:
-        return f"# {shown}"
-    return "\n".join(textwrap.wrap(shown, _WIDTH, initial_indent="# ", subsequent_indent="#   "))
+        return f"# {shown}".rstrip()
+    return "\n".join(_wrapper.wrap(shown))
 
 
 def to_yaml(value: Mapping[str, Any]) -> str:
@@ -60,12 +65,15 @@ def to_yaml(value: Mapping[str, Any]) -> str:
     return "\n".join(_mapping(value, 0)) + "\n"
 
 
+def entry(key: str, value: str) -> str:
+    """The first line of a list item that begins with this key."""
+    return f"- {key}: {_scalar(value, 1)}"
+
+
 def used_registers(value: object) -> frozenset[str]:
     """The registers of earlier steps that user text anywhere in a play refers to."""
     if isinstance(value, Unsafe):
-        return frozenset(
-            part.step for part in split_references(value) if isinstance(part, StepReference)
-        )
+        return frozenset(part.step for part in split_references(value) if isinstance(part, StepReference))
     if isinstance(value, Mapping):
         return frozenset().union(*map(used_registers, value.values()))
     if isinstance(value, (list, tuple)):
@@ -76,7 +84,7 @@ def used_registers(value: object) -> frozenset[str]:
 def _mapping(value: Mapping[str, Any], depth: int) -> Iterator[str]:
     pad = "  " * depth
     for key, item in value.items():
-        label = f"{pad}{_plain(str(key)) or _quoted(str(key))}:"
+        label = _label(str(key), pad)
         if isinstance(item, Mapping) and item:
             yield label
             yield from _mapping(item, depth + 1)
@@ -87,6 +95,12 @@ def _mapping(value: Mapping[str, Any], depth: int) -> Iterator[str]:
                 yield from _sequence(item, depth + 1)
         else:
             yield f"{label} {_scalar(item, depth + 1)}"
+
+
+def _label(key: str, pad: str) -> str:
+    text = _plain(key) or _quoted(key)
+    # A parser need not look further than 1024 characters for the colon of a key.
+    return f"{pad}{text}:" if len(text) <= _WIDTH else f"{pad}? {text}\n{pad}:"
 
 
 def _sequence(value: Sequence[Any], depth: int) -> Iterator[str]:
@@ -179,7 +193,13 @@ def _user_text(text: str, depth: int) -> str:
     parts = split_references(text)
     if any(isinstance(part, StepReference) for part in parts):
         return _text("".join(map(_template, parts)), depth)
-    return f"!unsafe {_text(''.join(map(str, parts)), depth)}"
+    literal = "".join(map(str, parts))
+    rendered = _text(literal, depth)
+    return rendered if _looks_like_a_value(literal) else f"!unsafe {rendered}"
+
+
+def _looks_like_a_value(text: str) -> bool:
+    return any(pattern.match(text) for _, pattern in _VALUES.get(text[:1], ()))
 
 
 def _template(part: str | StepReference) -> str:

@@ -51,7 +51,11 @@ class CompileContext:
 
 @dataclass(frozen=True)
 class CompiledStep:
-    """What a step became. `takes_away` and `brings_back` are the nodes whose being up changes with it."""
+    """What a step became.
+
+    `takes_away` and `brings_back` are the nodes whose being up changes with it. `needs_writer` says that rows must
+    be written from deployment on, `starts_writer` that this can begin after the step.
+    """
 
     plays: Sequence[Play]
     hosts: tuple[str, ...]
@@ -60,6 +64,7 @@ class CompiledStep:
     judgement: Judgement = field(default_factory=Judgement)
     takes_away: tuple[str, ...] = ()
     brings_back: tuple[str, ...] = ()
+    needs_writer: bool = False
     starts_writer: bool = False
     removes_nodes: bool = False
 
@@ -104,7 +109,7 @@ def play(
     """A play without fact gathering; `hosts` is a list of names or a pattern."""
     made: Play = {
         "name": name,
-        "hosts": hosts if isinstance(hosts, str) else ":".join(hosts),
+        "hosts": hosts if isinstance(hosts, str) else hosts[0] if len(hosts) == 1 else list(hosts),
         "gather_facts": False,
         **keywords,
     }

@@ -18,8 +18,12 @@ __all__ = ["CrashNode", "CrashOptions"]
 class CrashOptions(NodeOptions):
     """`ssh` acts inside the guest (SysRq b, else poweroff -f), `destroy` through the provider."""
 
-    method: Literal["ssh", "destroy"] = "ssh"
-    await_return: bool = Field(False, description="Wait until the node has booted again by itself")
+    method: Literal["ssh", "destroy"] = Field(
+        "ssh", description="ssh crashes the node from inside, destroy cuts its power by the provider"
+    )
+    await_return: bool = Field(
+        False, description="Wait until the node has booted again by itself; for ssh only"
+    )
 
     @model_validator(mode="after")
     def _a_destroyed_node_stays_off(self) -> CrashOptions:

@@ -2,31 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated
 
 from pydantic import Field
 
 from e2e_ansible.compile.plan import Judgement, Replay
 from e2e_ansible.judge.verdict import Cause
-from e2e_ansible.steps.base import CompileContext, CompiledStep, StepType, Unsafe, play
+from e2e_ansible.steps.base import CompileContext, CompiledStep, Play, StepType, Unsafe, play
 from e2e_ansible.suite.model import Name, StepOptions
 
 __all__ = ["CustomCommand", "CustomCommandOptions"]
 
 _DEFAULT_SECONDS = 300
+_SUITE_FOLDER = "{{ lookup('ansible.builtin.env', 'E2E_SUITE_FOLDER', default=playbook_dir) }}"
 _SHELL = ("/bin/sh", "-c")
 
 
 class CustomCommandOptions(StepOptions):
     """Without `targets` the command runs on the controller, in the folder of the suite."""
 
-    custom_command: Annotated[tuple[str, ...], Field(min_length=1, strict=False)]
-    targets: tuple[str, ...] = Field((), strict=False, description="Nodes to run it on, not the controller")
-    target_node: str | None = None
+    custom_command: Annotated[
+        tuple[str, ...],
+        Field(
+            min_length=1,
+            strict=False,
+            description="The program and its arguments; each reaches it as written",
+        ),
+    ]
+    targets: tuple[str, ...] = Field(
+        (), strict=False, description="Nodes to run it on; without any it runs on the controller"
+    )
+    target_node: str | None = Field(None, description="One node to run it on, as in other steps")
     shell: bool = Field(False, description="Join the arguments with spaces and give them to /bin/sh -c")
     register_as: Name | None = Field(
-        None, alias="register", description="Name for ${steps.NAME.stdout} later on"
+        None, alias="register", description="Name of its output for later steps: ${steps.NAME.stdout}"
     )
 
 
@@ -43,23 +53,9 @@ class CustomCommand(StepType[CustomCommandOptions]):
 
     def compile(self, options: CustomCommandOptions, context: CompileContext) -> CompiledStep:
         """`ansible.builtin.command` with an argument list of inert strings."""
-        targets = (*options.targets, *((options.target_node,) if options.target_node else ()))
-        words = options.custom_command
-        argv = [*_SHELL, " ".join(words)] if options.shell else list(words)
-        arguments: dict[str, object] = {"argv": [Unsafe(word) for word in argv]}
-        task: dict[str, object] = {
-            "name": "Run the command",
-            "ansible.builtin.command": arguments,
-            "changed_when": True,
-        }
-        if not targets:
-            arguments["chdir"] = (
-                "{{ lookup('ansible.builtin.env', 'E2E_SUITE_FOLDER', default=playbook_dir) }}"
-            )
-            task["connection"] = "local"
-        made = play("Run a command", targets or "localhost", tasks=[task])
+        targets = tuple(dict.fromkeys(name for _, name in self.node_names(options)))
         return CompiledStep(
-            plays=[made],
+            plays=[_on_nodes(options, targets) if targets else _on_controller(options)],
             hosts=targets or ("localhost",),
             deadline_seconds=_DEFAULT_SECONDS,
             replay=Replay.NEVER,
@@ -69,3 +65,24 @@ class CustomCommand(StepType[CustomCommandOptions]):
                 register_as=options.register_as,
             ),
         )
+
+
+def _on_nodes(options: CustomCommandOptions, targets: Sequence[str]) -> Play:
+    where = targets[0] if len(targets) == 1 else f"{len(targets)} nodes"
+    return play(f"Run a command on {where}", targets, tasks=[_task(options)])
+
+
+def _on_controller(options: CustomCommandOptions) -> Play:
+    task = _task(options, chdir=_SUITE_FOLDER)
+    return play("Run a command on the controller", "localhost", connection="local", tasks=[task])
+
+
+def _task(options: CustomCommandOptions, **more: str) -> Mapping[str, object]:
+    """Ansible would expand `$HOME` and `~` in the arguments; a shell, if there is one, does so itself."""
+    words = options.custom_command
+    argv = [*_SHELL, Unsafe(" ".join(words))] if options.shell else [Unsafe(word) for word in words]
+    return {
+        "name": "Run the command",
+        "ansible.builtin.command": {"argv": argv, "expand_argument_vars": False, **more},
+        "changed_when": True,
+    }

@@ -22,13 +22,11 @@ class Deploy(StepType[StepOptions]):
 
     def compile(self, options: StepOptions, context: CompileContext) -> CompiledStep:
         """Provision, wait for ssh, then the roles `postgresql` and `admin_ui`."""
-        plays = [
-            {**provision("present", context), "post_tasks": [_refresh()]},
-            _wait(context),
-            _postgresql(context),
-        ]
+        plays = [provision("present", context), _wait(context), _postgresql(context)]
         if context.parameters.admin_ui:
-            plays.append(play("Install the admin UI", context.nodes, roles=[{"role": "admin_ui"}]))
+            plays.append(
+                play("Install the admin UI", context.nodes, become=True, roles=[{"role": "admin_ui"}])
+            )
         return CompiledStep(
             plays=plays,
             hosts=context.nodes,
@@ -39,16 +37,12 @@ class Deploy(StepType[StepOptions]):
         )
 
 
-def _refresh() -> dict[str, object]:
-    return {"name": "Read the addresses of the new nodes", "ansible.builtin.meta": "refresh_inventory"}
-
-
 def _wait(context: CompileContext) -> Play:
     task = {
         "name": "Wait until the nodes answer",
         "await_node": {"until": "reachable", "deadline_seconds": _CONNECT_SECONDS},
     }
-    return play("Wait for the nodes", context.nodes, tasks=[task])
+    return play("Wait for the nodes", context.nodes, any_errors_fatal=True, tasks=[task])
 
 
 def _postgresql(context: CompileContext) -> Play:
@@ -62,7 +56,8 @@ def _postgresql(context: CompileContext) -> Play:
         variables["postgresql_version"] = parameters.postgres_version
     if parameters.postgres_settings:
         variables["postgresql_settings"] = {
-            Unsafe(key): Unsafe(value) if isinstance(value, str) else value
+            key: Unsafe(value) if isinstance(value, str) else value
             for key, value in parameters.postgres_settings.items()
         }
-    return play("Install PostgreSQL", databases, roles=[{"role": "postgresql", "vars": variables}])
+    role = {"role": "postgresql", "vars": variables}
+    return play("Install PostgreSQL", databases, become=True, any_errors_fatal=True, roles=[role])

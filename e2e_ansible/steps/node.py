@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from pydantic import Field
+
 from e2e_ansible.providers.capabilities import Requirement
 from e2e_ansible.steps.base import CompileContext, CompiledStep, StepType
 from e2e_ansible.steps.power import start, stop
@@ -15,7 +17,7 @@ __all__ = ["NodeOptions", "StartNode", "StopNode"]
 class NodeOptions(StepOptions):
     """Options of a step that acts on one node."""
 
-    target_node: str
+    target_node: str = Field(description="The node it is done to: n11, n12, ...")
 
 
 class StopNode(StepType[NodeOptions]):

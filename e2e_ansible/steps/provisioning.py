@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Literal
 
-from e2e_ansible.steps.base import CompileContext, Play, play
+from e2e_ansible.steps.base import CompileContext, Play, Unsafe, play
 
 __all__ = ["provision"]
 
+_DEPLOYMENT = "{{ lookup('ansible.builtin.env', 'E2E_DEPLOYMENT') }}"
+_NOT_OF_MACHINES = {"cluster_size", "database", "postgres_version", "postgres_settings", "admin_ui"}
 _TITLES = {
     "prepared": "Prepare the deployment",
     "present": "Create the nodes",
@@ -20,17 +22,21 @@ def provision(state: Literal["prepared", "present", "absent"], context: CompileC
     variables: dict[str, object] = {
         "provision_state": state,
         "provision_provider": context.provider,
-        "provision_deployment": "{{ lookup('ansible.builtin.env', 'E2E_DEPLOYMENT') }}",
+        "provision_deployment": _DEPLOYMENT,
     }
     if state != "absent":
         variables["provision_nodes"] = [
             {"name": node, "labels": list(context.labels[node])} for node in context.nodes
         ]
-        variables["provision_parameters"] = {
-            key: value
-            for key, value in context.parameters.model_dump(mode="json").items()
-            if value is not None
-        }
+        parameters = _of_machines(context)
+        if parameters:
+            variables["provision_parameters"] = parameters
     return play(
         _TITLES[state], "localhost", connection="local", roles=[{"role": "provision", "vars": variables}]
     )
+
+
+def _of_machines(context: CompileContext) -> dict[str, object]:
+    """The parameters that are about machines, not about what is installed on them."""
+    given = context.parameters.model_dump(mode="json", exclude=_NOT_OF_MACHINES, exclude_none=True)
+    return {key: Unsafe(value) if isinstance(value, str) else value for key, value in given.items()}

@@ -64,17 +64,26 @@ def _built_in() -> Mapping[str, StepType[Any]]:
 
 @lru_cache(maxsize=1)
 def _from_entry_points() -> Mapping[str, StepType[Any]]:
-    return {point.name: _load(point) for point in entry_points(group=ENTRY_POINT_GROUP)}
+    found: dict[str, StepType[Any]] = {}
+    for point in entry_points(group=ENTRY_POINT_GROUP):
+        step_type = _load(point)
+        if step_type.name in _built_in() or step_type.name in found:
+            raise HarnessError(f"{_title(point)} brings a second step type {step_type.name!r}")
+        found[step_type.name] = step_type
+    return found
 
 
 def _load(point: EntryPoint) -> StepType[Any]:
     try:
         step_type = point.load()
     except Exception as error:
-        raise HarnessError(
-            f"the step type {point.name!r} ({point.value}) cannot be loaded: {error}"
-        ) from error
+        text = f"{_title(point)} cannot be loaded: {type(error).__name__}: {error}"
+        raise HarnessError(text, hint="update or remove the package that brings it") from error
     if not (isinstance(step_type, type) and issubclass(step_type, StepType)):
-        raise HarnessError(f"the entry point {point.name!r} ({point.value}) is not a StepType")
+        raise HarnessError(f"{_title(point)} is not a StepType")
     made: StepType[Any] = step_type()
     return made
+
+
+def _title(point: EntryPoint) -> str:
+    return f"the entry point {point.name} = {point.value} ({ENTRY_POINT_GROUP})"

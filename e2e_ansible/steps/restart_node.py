@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
+from pydantic import Field
+
 from e2e_ansible.compile.plan import Judgement
 from e2e_ansible.providers.capabilities import Requirement
 from e2e_ansible.steps.base import CompileContext, CompiledStep, StepType, play
@@ -16,7 +18,9 @@ __all__ = ["RestartNode", "RestartOptions"]
 class RestartOptions(NodeOptions):
     """`ssh` runs the reboot inside the guest, `graceful` goes through the provider."""
 
-    method: Literal["ssh", "graceful"] = "ssh"
+    method: Literal["ssh", "graceful"] = Field(
+        "ssh", description="ssh reboots from inside the node, graceful powers it off and on by the provider"
+    )
 
 
 class RestartNode(StepType[RestartOptions]):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pydantic import Field
 
+from e2e_ansible.checks.base import Check
+from e2e_ansible.checks.registry import checks
 from e2e_ansible.compile.plan import Judgement, Replay
 from e2e_ansible.judge.verdict import Cause
 from e2e_ansible.steps.base import CompileContext, CompiledStep, StepType, play
@@ -17,9 +19,13 @@ _LOOK_SECONDS = 120
 class ValidateOptions(StepOptions):
     """Checks by name; those in `allow_failures` are recorded but decide nothing."""
 
-    checks: tuple[str, ...] = Field(min_length=1, strict=False)
-    allow_failures: tuple[str, ...] = Field((), strict=False)
-    retry: Retry = Field(default_factory=Retry)
+    checks: tuple[str, ...] = Field(
+        min_length=1, strict=False, description="Checks that must all hold at the same look"
+    )
+    allow_failures: tuple[str, ...] = Field(
+        (), strict=False, description="Checks that are recorded and decide nothing, listed in `checks` or not"
+    )
+    retry: Retry = Field(default_factory=Retry, description="How often to look again until the checks hold")
 
 
 class Validate(StepType[ValidateOptions]):
@@ -31,11 +37,12 @@ class Validate(StepType[ValidateOptions]):
 
     def compile(self, options: ValidateOptions, context: CompileContext) -> CompiledStep:
         """The role `observe` on all nodes; no predicate lives in the playbook."""
-        names = {check.partition(":")[0] for check in options.checks}
+        asked = _asked(options)
+        integrity = any(check.needs_integrity for check in asked)
         variables: dict[str, object] = {}
-        if "data_integrity" in names:
+        if integrity:
             variables["observe_integrity"] = True
-        if "admin_ui_accessible" in names:
+        if any(check.needs_admin_ui for check in asked):
             variables["observe_admin_ui"] = True
         role: dict[str, object] = {"role": "observe"}
         if variables:
@@ -46,6 +53,7 @@ class Validate(StepType[ValidateOptions]):
             hosts=context.nodes,
             deadline_seconds=waits,
             replay=Replay.REPEATABLE,
+            needs_writer=integrity,
             judgement=Judgement(
                 failure_cause=Cause.PRODUCT,
                 observes=True,
@@ -54,3 +62,10 @@ class Validate(StepType[ValidateOptions]):
                 retry=options.retry,
             ),
         )
+
+
+def _asked(options: ValidateOptions) -> list[Check]:
+    """The checks to hold against what is seen; a name that nobody knows needs nothing special."""
+    known = checks()
+    names = (text.partition(":")[0] for text in (*options.checks, *options.allow_failures))
+    return [known[name] for name in names if name in known]

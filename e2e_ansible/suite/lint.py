@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from e2e_ansible.checks.base import Check
 from e2e_ansible.suite.findings import Findings
 from e2e_ansible.suite.model import TestEntry
-from e2e_ansible.suite.reference import FIELDS, Reference, split_text, step_reference
+from e2e_ansible.suite.reference import FIELDS, Reference, kept_references, step_reference
 from e2e_ansible.suite.value import Value, at, shown, strings
 from e2e_ansible.suite.vocabulary import Vocabulary
 from e2e_ansible.suite.workflow import TypedStep
@@ -56,10 +56,8 @@ def _lint_references(steps: Sequence[TypedStep], findings: Findings) -> None:
     known: dict[str, None] = {}
     for step in steps:
         for value, text in strings(step.value):
-            if "${steps" in text and not value.broken:
-                for part in split_text(text):
-                    if isinstance(part, Reference):
-                        _lint_reference(part, value, known, findings)
+            for reference in kept_references(text) if "${steps" in text and not value.broken else ():
+                _lint_reference(reference, value, known, findings)
         register = step.value.get(_REGISTER)
         if register is not None and isinstance(register.data, str):
             known[register.data] = None

@@ -68,61 +68,71 @@ class SourceRef(BaseModel):
 class Retry(_Model):
     """How often a validate step looks again: at most `max_attempts` looks, `delay_seconds` apart."""
 
-    max_attempts: int = Field(1, ge=1, le=10_000)
-    delay_seconds: float = Field(0, ge=0, le=86_400)
+    max_attempts: int = Field(1, ge=1, le=10_000, description="Most looks, the first one included")
+    delay_seconds: float = Field(0, ge=0, le=86_400, description="Pause between two looks")
 
 
 class StepOptions(_Model):
     """What every step may say. Step types subclass it with their own fields."""
 
-    step: str
+    step: str = Field(description="The step type")
     name: Name | None = Field(
-        None, description="Short name, unique in the test, for references and the report"
+        None, description="Short name, unique in the test, for the report and the name of the playbook"
     )
-    description: str = Field("", max_length=500)
-    timeout_seconds: float | None = Field(None, gt=0, le=604_800)
+    description: str = Field("", max_length=500, description="What it is for, in the words of the report")
+    timeout_seconds: float | None = Field(
+        None, gt=0, le=604_800, description="Deadline of the step; by default that of its type"
+    )
 
 
 class Parameters(_Model):
     """What the cluster under test is. Sizes are in the unit of their name."""
 
-    cluster_size: int = Field(3, ge=1, le=99)
-    database: Database = "replication"
+    cluster_size: int = Field(3, ge=1, le=99, description="Number of nodes: n11, n12, ...")
+    database: Database = Field(
+        "replication", description="One primary with streaming replicas, or every node for itself"
+    )
     postgres_version: MajorVersion = Field("", description="Major version; empty: the newest there")
-    postgres_settings: Mapping[str, Scalar] = Field(default_factory=dict)
-    admin_ui: bool = True
-    libvirt_memory_gb: int | None = Field(None, ge=1, le=4096)
-    libvirt_vcpus: int | None = Field(None, ge=1, le=512)
-    instance_type: str | None = None
-    data_volumes_per_node: int | None = Field(None, ge=0, le=64)
-    data_volume_size: int | None = Field(None, ge=1, le=65_536, description="GB")
-    root_volume_size: int | None = Field(None, ge=1, le=65_536, description="GB")
+    postgres_settings: Mapping[str, Scalar] = Field(
+        default_factory=dict, description="PostgreSQL settings, name to value"
+    )
+    admin_ui: bool = Field(True, description="Install the web interface (Cockpit) on every node")
+    libvirt_memory_gb: int | None = Field(None, ge=1, le=4096, description="Memory of a virtual machine")
+    libvirt_vcpus: int | None = Field(None, ge=1, le=512, description="Processors of a virtual machine")
+    instance_type: str | None = Field(None, description="Type of the machines in the provider's own words")
+    data_volumes_per_node: int | None = Field(None, ge=0, le=64, description="Number of data volumes")
+    data_volume_size: int | None = Field(None, ge=1, le=65_536, description="GB of each data volume")
+    root_volume_size: int | None = Field(None, ge=1, le=65_536, description="GB of the root volume")
 
 
 class Requirements(_Model):
     """What the controller must have; checked before anything starts."""
 
-    libvirt_available: bool | None = None
-    kvm_available: bool | None = None
-    min_memory_gb: float | None = Field(None, ge=0)
-    min_disk_gb: float | None = Field(None, ge=0)
-    min_cpus: int | None = Field(None, ge=0)
-    commands: tuple[str, ...] = Field((), strict=False)
+    libvirt_available: bool | None = Field(None, description="A libvirt daemon answers")
+    kvm_available: bool | None = Field(None, description="Virtual machines run with KVM")
+    min_memory_gb: float | None = Field(None, ge=0, description="GiB of memory that are free")
+    min_disk_gb: float | None = Field(None, ge=0, description="GiB of disk that are free")
+    min_cpus: int | None = Field(None, ge=0, description="Number of processors")
+    commands: tuple[str, ...] = Field((), strict=False, description="Programs that must be found")
 
 
 class TestEntry(_Model):
     """One entry of `test_suites`, but for its steps, which are typed by their step type."""
 
-    provider: str = "local"
-    test_type: Literal["workflow"] = "workflow"
-    description: str = ""
-    parameters: Parameters = Field(default_factory=Parameters)
-    variables: Mapping[Name, Scalar] = Field(default_factory=dict)
-    matrix: Mapping[Name, Annotated[tuple[Scalar, ...], Field(min_length=1, strict=False)]] = Field(
-        default_factory=dict
+    provider: str = Field("local", description="Where the nodes come from")
+    test_type: Literal["workflow"] = Field("workflow", description="Always `workflow`; may be left out")
+    description: str = Field("", description="What the test shows")
+    parameters: Parameters = Field(default_factory=Parameters, description="The cluster under test")
+    variables: Mapping[Name, Scalar] = Field(
+        default_factory=dict, description="Values by name, for ${variables.NAME}"
     )
-    requirements: Requirements = Field(default_factory=Requirements)
-    keep: Keep = "never"
+    matrix: Mapping[Name, Annotated[tuple[Scalar, ...], Field(min_length=1, strict=False)]] = Field(
+        default_factory=dict, description="Lists of values; the test is made once for each combination"
+    )
+    requirements: Requirements = Field(
+        default_factory=Requirements, description="What the controller must have"
+    )
+    keep: Keep = Field("never", description="When the nodes are kept after the test")
 
     @property
     def nodes(self) -> tuple[str, ...]:

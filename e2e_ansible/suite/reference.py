@@ -2,14 +2,14 @@
 
 In a run of dollars right before a brace each pair stands for one dollar: `${x}` refers, `$${x}` is the text
 `${x}`, `$$${x}` is a dollar and a reference. Only `${steps.NAME.FIELD}` is left in place, because its value
-is not known before the run; where the text `${steps.` itself is meant, its dollars stay doubled until
+is not known before the run; where the text `${steps` itself is meant, its dollars stay doubled until
 `split_references`.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 __all__ = [
@@ -17,6 +17,7 @@ __all__ = [
     "Reference",
     "StepReference",
     "escape",
+    "kept_references",
     "split_references",
     "split_text",
     "step_reference",
@@ -25,7 +26,7 @@ __all__ = [
 FIELDS = ("stdout", "stderr", "rc", "json")
 STEPS = "steps"
 _DOLLARS = re.compile(r"(?<!\$)(\$+)\{")
-_STEP_DOLLARS = re.compile(r"(?<!\$)(\$+)(?=\{steps\.)")
+_STEP_DOLLARS = re.compile(r"(?<!\$)(\$+)(?=\{steps)")
 
 
 @dataclass(frozen=True)
@@ -77,6 +78,19 @@ def split_text(text: str) -> list[str | Reference]:
         parts += [*_texts(literal), Reference(text[position:end] if closed else text[position:], closed)]
         literal, position = "", end + 1 if closed else len(text)
     return [*parts, *_texts(literal + text[position:])]
+
+
+def kept_references(text: str) -> Iterator[Reference]:
+    """What a text of a loaded suite still refers to: earlier steps, in the right form or a wrong one.
+
+    >>> list(kept_references("${steps.who} ${HOME} $${steps.x}"))
+    [Reference(text='steps.who', closed=True)]
+    """
+    for match in _STEP_DOLLARS.finditer(text):
+        start = match.end() + 1
+        end = text.find("}", start)
+        if len(match[1]) % 2:
+            yield Reference(text[start:end] if end >= 0 else text[start:], end >= 0)
 
 
 def split_references(text: str) -> list[str | StepReference]:

@@ -18,6 +18,7 @@ __all__ = ["SCHEMA_ID", "schema"]
 SCHEMA_ID = "urn:e2e-ansible:suite"
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _REFERENCE = {"$ref": "#/$defs/reference"}
+_SCHEMA_KEY = {"type": "string", "description": "Path or address of this schema, for editors"}
 _SCALARS = frozenset({"string", "integer", "number", "boolean"})
 _CHECK_FIELDS = ("checks", "allow_failures")
 
@@ -58,7 +59,7 @@ def _named_tests() -> Schema:
         "type": "object",
         "additionalProperties": False,
         "properties": {
-            "$schema": {"type": "string"},
+            "$schema": _SCHEMA_KEY,
             "test_suites": {
                 "type": "object",
                 "description": "Tests by name",
@@ -71,17 +72,14 @@ def _named_tests() -> Schema:
 
 
 def _bare_test(test: Schema) -> Schema:
-    return {**test, "properties": {"$schema": {"type": "string"}, **test["properties"]}}
+    return {**test, "properties": {"$schema": _SCHEMA_KEY, **test["properties"]}}
 
 
 def _entry(words: Vocabulary, definitions: Schema) -> Schema:
     made = _model(TestEntry, definitions)
     properties = made["properties"]
-    # What a matrix holds is what references mean; it has none itself.
-    properties["matrix"]["description"] = "Values by name; the test is made once for each combination"
-    properties["variables"]["description"] = "Values by name, for ${variables.NAME}"
-    properties["provider"] = _or_reference({"enum": sorted(words.providers), "default": "local"})
-    properties["provider"]["description"] = "Where the nodes come from"
+    names = {"enum": sorted(words.providers)}
+    properties["provider"] = _or_reference({**_without(properties["provider"], "type"), **names})
     properties["workflow"] = {
         "type": "array",
         "minItems": 1,
@@ -194,3 +192,7 @@ def _or_reference(node: Schema) -> Schema:
     outer: Schema = {key: node[key] for key in ("default", "description") if key in node}
     inner = {key: item for key, item in node.items() if key not in outer}
     return {**outer, "anyOf": [inner, _REFERENCE]}
+
+
+def _without(node: Schema, *keys: str) -> Schema:
+    return {key: item for key, item in node.items() if key not in keys}

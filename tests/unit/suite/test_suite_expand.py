@@ -70,6 +70,14 @@ def test_references_to_steps_stay_and_text_like_them_is_told_apart(load: Load) -
     ]  # fmt: skip
 
 
+def test_text_like_a_reference_is_not_taken_for_a_wrong_one(load: Load) -> None:
+    words = command(load, "", "$${HOME} ${steps.me.rc}", "$${steps} $${steps", "$${steps.me.size}")
+    rc = StepReference("me", "rc")
+    assert [split_references(word) for word in words] == [
+        ["${HOME} ", rc], ["${steps} ${steps"], ["${steps.me.size}"],
+    ]  # fmt: skip
+
+
 BAD = [
     ("variables: {ab: 1}", "${variables.abc}", "unknown variable 'abc' in '${variables.abc}' (did you mean 'ab'?)"),
     ("", "${variables.a}", "unknown variable 'a' in '${variables.a}'"),

@@ -169,7 +169,8 @@ def test_without_a_known_size_nodes_are_not_judged(problems: Problems) -> None:
 
 
 STEPS = [
-    ("§{step: crash_node}", "step 'crash_node' needs 'target_node'"),
+    ("§{step: crash_node}",
+        "step 'crash_node' needs 'target_node' (The node it is done to: n11, n12, ...)"),
     ("{step: stop_node, target_node: n12, §target: n12}",
         "unknown key 'target' in step 'stop_node' (did you mean 'target_node'?)"),
     ("{step: stop_node, target_node: §n14}", "this test has no node 'n14' (its nodes are n11 to n13)"),

@@ -37,6 +37,7 @@ def test_text_is_split_at_references(text: str, parts: list[object]) -> None:
         ("${steps.a.b.rc}", [StepReference("a.b", "rc")]),
         ("$${steps.who.stdout}", ["${steps.who.stdout}"]),
         ("$$${steps.who.stdout}", ["$", WHO]),
+        ("$${steps $${steps} $$$${steps}", ["${steps ${steps} $${steps}"]),
         ("${HOME} $${x}", ["${HOME} $${x}"]),
         ("${steps.who.size}", ["${steps.who.size}"]),
         ("${steps.who.stdout", ["${steps.who.stdout"]),
