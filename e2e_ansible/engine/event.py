@@ -8,11 +8,14 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-__all__ = ["IGNORED_KINDS", "Event", "Kind"]
+__all__ = ["Event", "Kind"]
 
 
 class Kind(StrEnum):
-    """Every event kind that ansible-runner's callback can emit. A test compares this with ansible-runner itself."""
+    """Every event kind that ansible-runner's callback can emit, and `ERROR`, which AWX knows beside them.
+
+    A test compares this with ansible-runner itself.
+    """
 
     START = "playbook_on_start"
     NOTIFY = "playbook_on_notify"
@@ -21,7 +24,6 @@ class Kind(StrEnum):
     NO_HOSTS_REMAINING = "playbook_on_no_hosts_remaining"
     TASK_START = "playbook_on_task_start"
     VARS_PROMPT = "playbook_on_vars_prompt"
-    HANDLER_START = "playbook_on_handler_task_start"
     SETUP = "playbook_on_setup"
     IMPORT_FOR_HOST = "playbook_on_import_for_host"
     NOT_IMPORT_FOR_HOST = "playbook_on_not_import_for_host"
@@ -48,25 +50,6 @@ class Kind(StrEnum):
     SYSTEM_WARNING = "system_warning"
     DEPRECATED = "deprecated"
     ERROR_MESSAGE = "error"
-
-
-#: Kinds that say nothing about a verdict.
-IGNORED_KINDS = frozenset(Kind) - {
-    Kind.OK,
-    Kind.FAILED,
-    Kind.ERROR,
-    Kind.UNREACHABLE,
-    Kind.ASYNC_FAILED,
-    Kind.SKIPPED,
-    Kind.STATS,
-    Kind.NO_HOSTS,
-    Kind.NO_HOSTS_MATCHED,
-    Kind.NO_HOSTS_REMAINING,
-    Kind.TASK_START,
-    Kind.HANDLER_START,
-    Kind.WARNING,
-    Kind.ERROR_MESSAGE,
-}
 
 
 class Event(BaseModel):

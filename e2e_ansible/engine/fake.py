@@ -41,7 +41,7 @@ def load_recording(path: Path) -> Recording:
     """A file of one JSON event per line; a last line with the key `ended` is the outcome, else it completed."""
     outcome = Outcome(ended=Ended.COMPLETED, rc=0)
     events = []
-    for line in path.read_text().splitlines():
+    for line in path.read_bytes().splitlines():  # of bytes: text would be split at U+2028 as well
         record = json.loads(line)
         if "ended" in record:
             outcome = Outcome.model_validate(record)

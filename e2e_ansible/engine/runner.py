@@ -2,7 +2,7 @@
 
 What ansible-runner leaves to be done here: it polls cancel only when output arrives, so a watcher of our own ends
 the processes by their token; it takes over signal handlers unless a cancel callback is given; its `command` file
-holds the whole environment and is removed; an exception in an event handler would kill it in the middle.
+holds the whole environment and is removed at once; an exception in an event handler would end it in the middle.
 """
 
 from __future__ import annotations
@@ -15,8 +15,6 @@ import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
-
-from pydantic import ValidationError
 
 from e2e_ansible.deadline import Deadline
 from e2e_ansible.engine.event import Event
@@ -44,6 +42,7 @@ class RunnerEngine:
             with watcher:
                 runner = _run(request, private, sink)
         except Exception as error:
+            end_all(request.token)  # nobody waits for them any more
             return Outcome(
                 ended=Ended.ERROR, rc=None, message=f"ansible-runner: {type(error).__name__}: {error}"
             )
@@ -63,7 +62,7 @@ class _Sink:
     def __call__(self, raw: Mapping[str, Any]) -> bool:
         try:
             self._on_event(Event.model_validate(raw))
-        except (ValidationError, OSError, ValueError, TypeError, KeyError) as error:
+        except Exception as error:
             self.error = self.error or error
         self.count += 1
         return False  # do not keep a file per event
@@ -117,8 +116,14 @@ def _run(request: PlayRequest, private: Path, sink: _Sink) -> Any:
         quiet=True,
         suppress_env_files=True,
         event_handler=sink,
+        status_handler=lambda status, runner_config: _forget_environment(private),
         cancel_callback=lambda: False,
     )
+
+
+def _forget_environment(private: Path) -> None:
+    """Called when ansible-playbook is about to start: a run that is killed later leaves no environment behind."""
+    (private / "artifacts" / "run" / "command").unlink(missing_ok=True)
 
 
 def _environment(request: PlayRequest) -> dict[str, str]:

@@ -86,9 +86,14 @@ def _how_it_ended(case: _Case) -> _Finding | None:
         case Ended.ERROR:
             return Verdict.FAIL, _harness_or_infrastructure(outcome.message), outcome.message
         case Ended.TIMEOUT:
-            return Verdict.FAIL, judgement.timeout_cause, outcome.message
+            return Verdict.FAIL, judgement.timeout_cause, outcome.message + _under_way(case.facts)
         case Ended.COMPLETED:
             return None
+
+
+def _under_way(facts: Facts) -> str:
+    """What was being done when the time was over, and where."""
+    return "".join(f"; {host}: {task!r} was under way" for host, task in facts.under_way.items())
 
 
 def _failed_task(case: _Case) -> _Finding | None:

@@ -14,6 +14,7 @@ _OWN_ACTIONS = frozenset({"provision", "await_node", "node_power", "observe"})
 #: Where `refused: ` means that the guard spoke; scripts of other roles refuse settings and versions.
 _GUARDED_ACTIONS = frozenset({"guard", "node_power"})
 _GUARDED_ROLES = frozenset({"crash_node", "reboot_node"})
+_ENDED_BADLY = "non-zero return code"  # what Ansible says of a command, before what the command said
 _REFUSED = re.compile(r"^refused: ", re.MULTILINE)
 _INFRASTRUCTURE = re.compile(
     "|".join(
@@ -40,7 +41,7 @@ def cause_of(failure: Failure, otherwise: Cause) -> Cause:
     """The cause of one failed task; `otherwise` is what the plan says of the step."""
     if _refused(failure):
         return Cause.HARNESS
-    if failure.kind == "unreachable" or is_infrastructure(failure.message):
+    if failure.kind == "unreachable" or (not _spoke_itself(failure) and is_infrastructure(failure.message)):
         return otherwise if otherwise is Cause.CLEAN_UP else Cause.INFRASTRUCTURE
     if failure.action in _OWN_ACTIONS and otherwise is Cause.PRODUCT:
         return Cause.INFRASTRUCTURE
@@ -50,6 +51,11 @@ def cause_of(failure: Failure, otherwise: Cause) -> Cause:
 def is_infrastructure(message: str) -> bool:
     """Whether a message is one that machines, networks, disks and package archives give."""
     return _INFRASTRUCTURE.search(message) is not None
+
+
+def _spoke_itself(failure: Failure) -> bool:
+    """Whether these are the words of a user's command: its `connection refused` may be just what the product did."""
+    return not failure.role and failure.message.startswith(_ENDED_BADLY)
 
 
 def _refused(failure: Failure) -> bool:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from math import isfinite
 from typing import Any
 
 from pydantic import ValidationError
@@ -26,7 +28,11 @@ _HOST_ENDS = {
     Kind.SKIPPED: "skipped",
     Kind.UNREACHABLE: "unreachable",
 }
+_ERROR = re.compile(r"\s*(\x1b\[[0-9;]*m)*(ERROR!|\[ERROR\])")
 _REGISTERED = ("stdout", "stderr", "rc")
+#: What Ansible and ssh add to every command that fails; it tells nothing beside what the command said.
+_NO_REASON = "non-zero return code"
+_NOISE = re.compile(r"^Shared connection to \S+ closed\.\s*$", re.MULTILINE)
 
 
 @dataclass
@@ -34,7 +40,8 @@ class Facts:
     """What one playbook run showed.
 
     `unproved` are failed tasks that looked for the proof of an act and did not find it; `results` holds the last
-    result of every host, for `register`; `finished` says that Ansible came to its end.
+    result of every host, for `register`; `under_way` is the task of each host that has begun and not ended;
+    `finished` says that Ansible came to its end.
     """
 
     failures: list[Failure] = field(default_factory=list)
@@ -45,6 +52,7 @@ class Facts:
     timings: list[TaskTiming] = field(default_factory=list)
     results: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     hosts: set[str] = field(default_factory=set)
+    under_way: dict[str, str] = field(default_factory=dict)
     finished: bool = False
     unmatched: bool = False
     messages: list[str] = field(default_factory=list)
@@ -74,7 +82,9 @@ def fold(step: PlannedStep, events: Iterable[Event]) -> Facts:
 
 
 def _fold(facts: Facts, step: PlannedStep, event: Event) -> None:
-    if event.kind in _HOST_ENDS:
+    if event.kind is Kind.HOST_START:
+        facts.under_way[event.host] = event.task
+    elif event.kind in _HOST_ENDS:
         _host_result(facts, step, event)
     elif event.kind is Kind.STATS:
         facts.finished = True
@@ -89,7 +99,7 @@ def _fold(facts: Facts, step: PlannedStep, event: Event) -> None:
 
 
 def _is_error(event: Event) -> bool:
-    return event.stdout.lstrip("\x1b[0123456789;m").startswith(("ERROR!", "[ERROR]"))
+    return _ERROR.match(event.stdout) is not None
 
 
 def _counts(event: Event, name: str) -> Mapping[str, int]:
@@ -100,6 +110,7 @@ def _counts(event: Event, name: str) -> Mapping[str, int]:
 def _host_result(facts: Facts, step: PlannedStep, event: Event) -> None:
     host, result = event.host, event.result
     facts.hosts.add(host)
+    facts.under_way.pop(host, None)
     facts.timings.append(
         TaskTiming(host=host, task=event.task, seconds=_seconds(event), status=_HOST_ENDS[event.kind])
     )
@@ -123,7 +134,7 @@ def _keep_proof(facts: Facts, host: str, result: Mapping[str, Any]) -> None:
                 act=str(found.get("act", "")),
                 proved=found.get("proved") is True,
                 how=str(found.get("how", "")),
-                seconds=float(found.get("seconds") or 0),
+                seconds=_number(found.get("seconds")) or 0.0,
             )
         )
 
@@ -148,7 +159,7 @@ def _failure(step: PlannedStep, event: Event, kind: str) -> Failure:
             "task": event.task,
             "message": _message(event),
             "kind": kind,
-            "playbook": step.playbook,
+            "playbook": f"plan/{step.playbook}",
             "playbook_line": line,
             "role": role,
             "action": str(event.data.get("task_action") or "").rpartition(".")[2],
@@ -159,17 +170,27 @@ def _failure(step: PlannedStep, event: Event, kind: str) -> Failure:
 
 def _message(event: Event) -> str:
     result = event.result
-    parts = [str(result.get(key) or "").strip() for key in ("msg", "stderr", "stdout")]
-    text = "\n".join(dict.fromkeys(part for part in parts if part))
-    return text or event.stdout.strip() or "no message"
+    parts = [_NOISE.sub("", str(result.get(key) or "")).strip() for key in ("stderr", "stdout")]
+    said = [part for part in parts if part]
+    message = str(result.get("msg") or "").strip()
+    if message and not (said and message == _NO_REASON):
+        said.insert(0, message)
+    return "\n".join(dict.fromkeys(said)) or event.stdout.strip() or "no message"
 
 
 def _seconds(event: Event) -> float:
-    duration = event.data.get("duration")
-    if isinstance(duration, (int, float)):
-        return float(duration)
+    duration = _number(event.data.get("duration"))
+    if duration is not None:
+        return duration
     try:
         start, end = (datetime.fromisoformat(str(event.data[key])) for key in ("start", "end"))
-    except (KeyError, ValueError):
+        return (end - start).total_seconds()
+    except (KeyError, ValueError, TypeError):  # TypeError: only one of them has a time zone
         return 0.0
-    return (end - start).total_seconds()
+
+
+def _number(value: object) -> float | None:
+    try:
+        return float(value) if isinstance(value, (int, float)) and isfinite(value) else None
+    except OverflowError:
+        return None

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from e2e_ansible.engine.protocol import Outcome
+from e2e_ansible.errors import HarnessError
 
 __all__ = [
     "AttemptEnded",
@@ -181,10 +182,18 @@ class TestRecord(BaseModel):
 
 
 def records(entries: Iterable[Entry]) -> TestRecord:
-    """Fold a journal. Pure; the same entries give the same record."""
+    """Fold a journal. Pure; the same entries give the same record.
+
+    Raises:
+        HarnessError: something ends that never began, so entries are missing in the middle.
+    """
     record = TestRecord()
     for entry in entries:
-        fold_entry(record, entry)
+        try:
+            fold_entry(record, entry)
+        except LookupError as error:
+            text = f"the journal has {entry.kind} at {entry.at:.3f}, but not how that began"
+            raise HarnessError(text) from error
     return record
 
 
@@ -224,4 +233,4 @@ def _fold_step(
 
 
 def _attempt(attempts: Sequence[AttemptRecord], number: int) -> AttemptRecord:
-    return next(attempt for attempt in reversed(attempts) if attempt.number == number)
+    return [attempt for attempt in attempts if attempt.number == number][-1]

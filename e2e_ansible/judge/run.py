@@ -25,8 +25,8 @@ def judge_run(
     """The result of a run; `not_run` are tests that never began, `ended` is None for a run that was killed."""
     verdict = worst(test.verdict for test in tests)
     cause = _cause(tests, verdict)
-    if not_run and verdict is Verdict.PASS:
-        verdict, cause = Verdict.UNKNOWN, Cause.INTERRUPT
+    if not_run and (verdict is Verdict.PASS or not tests):
+        verdict, cause = Verdict.UNKNOWN, Cause.HARNESS if ended is None else Cause.INTERRUPT
     last = ended or max((test.ended or test.started or 0 for test in tests), default=started or 0)
     counts = {each: sum(test.verdict is each for test in tests) for each in Verdict}
     return RunResult(

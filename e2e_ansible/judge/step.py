@@ -1,4 +1,4 @@
-"""All attempts at one step to its result. The last attempt decides; the earlier ones say how long it took."""
+"""All attempts at one step to its result. The last whole attempt decides; the earlier ones say how long it took."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from e2e_ansible.compile.plan import Plan, PlannedStep
 from e2e_ansible.engine.event import Event
+from e2e_ansible.engine.protocol import Ended
 from e2e_ansible.judge.attempt import Judged, judge_attempt
 from e2e_ansible.judge.record import StepRecord
 from e2e_ansible.judge.result import CheckResult, StepResult
@@ -39,7 +40,7 @@ def judge_step(plan: Plan, step: PlannedStep, record: StepRecord | None, events:
         judge_attempt(plan, step, attempt, events.get((step.id, attempt.number), ()))
         for attempt in record.attempts
     ]
-    last = _with_troubles(record, attempts[-1] if attempts else _no_attempt(record))
+    last = _with_troubles(record, _deciding(record, attempts))
     facts = last.facts
     return result.model_copy(
         update={
@@ -60,6 +61,15 @@ def judge_step(plan: Plan, step: PlannedStep, record: StepRecord | None, events:
             "log": log_path(step) if attempts else "",
         }
     )
+
+
+def _deciding(record: StepRecord, attempts: Sequence[Judged]) -> Judged:
+    """The last attempt; but a look that the deadline cut short takes nothing back of what the one before it saw."""
+    if not attempts:
+        return _no_attempt(record)
+    ended = record.attempts[-1].ended
+    cut = ended is not None and ended.outcome.ended is Ended.TIMEOUT
+    return attempts[-2] if cut and len(attempts) > 1 else attempts[-1]
 
 
 def _no_attempt(record: StepRecord) -> Judged:

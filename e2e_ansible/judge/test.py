@@ -62,7 +62,7 @@ def _decide_steps(record: TestRecord, steps: Sequence[StepResult]) -> _Decision:
     not_run = [step.id for step in steps if step.status is not Status.COMPLETED]
     if record.interrupted and not_run:
         return Verdict.UNKNOWN, Cause.INTERRUPT, f"interrupted before {not_run[0]}"
-    if not_run or record.ended is None:
+    if not_run or record.ended is None or record.clean_up is None:
         place = f"before {not_run[0]}" if not_run else "in its clean-up"
         return Verdict.UNKNOWN, Cause.HARNESS, f"the run was killed {place}"
     return Verdict.PASS, None, None

@@ -171,6 +171,11 @@ class Link:
                 self.reset()
         return answer
 
+    def probe_anew(self, *sections: str) -> Answer:
+        """As `probe`, over a new connection: the session of an old one lives on when sshd has ended."""
+        self.reset()
+        return self.probe(*sections)
+
     def reset(self) -> None:
         """Drop the ssh master, so that the next try connects anew. Never raises."""
         with suppress(Exception, _Bounded), _bound(_PORT_SECONDS, lambda: True):

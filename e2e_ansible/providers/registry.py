@@ -8,6 +8,7 @@ from typing import cast
 
 from e2e_ansible.errors import UsageError
 from e2e_ansible.providers.base import Provider
+from e2e_ansible.providers.capabilities import PROVIDERS
 
 __all__ = ["get_provider", "provider_names"]
 
@@ -25,9 +26,12 @@ def get_provider(name: str) -> Provider:
     """A new driver for the provider `name`.
 
     Raises:
-        UsageError: there is no such provider; the hint names the nearest one.
+        UsageError: there is no such provider, or only its power table; the hint names the nearest one.
     """
     place = _DRIVERS.get(name)
+    if place is None and name in PROVIDERS:
+        text = f"nodes of provider {name!r} cannot be made yet, its tests can only be planned"
+        raise UsageError(text, hint=f"e2e-ansible plan; or --provider {', '.join(provider_names())}")
     if place is None:
         near = difflib.get_close_matches(name.lower(), provider_names(), n=1)
         hint = f"did you mean {near[0]}?" if near else f"known are: {', '.join(provider_names())}"

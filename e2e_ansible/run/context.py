@@ -5,12 +5,13 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from e2e_ansible.engine.protocol import Cancel, Engine
 from e2e_ansible.providers.base import Provider
 from e2e_ansible.providers.registry import get_provider
-from e2e_ansible.run.notice import Listener, Notice
+from e2e_ansible.run.notice import Listener, Message, Notice
 from e2e_ansible.suite.model import Keep
 
 __all__ = ["Megaphone", "RunContext", "RunOptions"]
@@ -29,17 +30,19 @@ class RunOptions:
 
 
 class Megaphone:
-    """Gives every notice to every listener, one notice at a time, whichever thread speaks."""
+    """Gives every notice to every listener, one notice at a time, whichever thread speaks.
+
+    A listener that raises is told nothing more, and the others are told so: no view can end a run.
+    """
 
     def __init__(self, listeners: Sequence[Listener]) -> None:
         self._listeners = list(listeners)
         self._lock = threading.Lock()
 
     def __call__(self, notice: Notice) -> None:
-        """Tell everyone."""
+        """Tell everyone. Never raises."""
         with self._lock:
-            for listener in self._listeners:
-                listener(notice)
+            self._tell(notice)
 
     def add(self, listener: Listener) -> None:
         """One more listener."""
@@ -47,9 +50,25 @@ class Megaphone:
             self._listeners.append(listener)
 
     def remove(self, listener: Listener) -> None:
-        """One listener less."""
-        with self._lock:
+        """One listener less, if it is still one."""
+        with self._lock, suppress(ValueError):
             self._listeners.remove(listener)
+
+    def _tell(self, notice: Notice) -> None:
+        complaints = {id(each): _complaint(each, notice) for each in self._listeners}
+        self._listeners = [each for each in self._listeners if not complaints[id(each)]]
+        for text in filter(None, complaints.values()):
+            self._tell(Message(at=notice.at, level="warning", text=text))
+
+
+def _complaint(listener: Listener, notice: Notice) -> str:
+    """Tell one listener; what it raised, '' if nothing."""
+    try:
+        listener(notice)
+    except Exception as error:
+        name = getattr(listener, "__name__", type(listener).__name__)
+        return f"{name} failed and is told nothing more: {type(error).__name__}: {error}"
+    return ""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Collects the logs of all nodes that are on into the run folder, before anything is removed."""
+"""Collects the logs of all nodes that may be on into the run folder, before anything is removed."""
 
 from __future__ import annotations
 
@@ -17,13 +17,16 @@ __all__ = ["EVIDENCE", "collect"]
 
 EVIDENCE = "evidence"
 _DEADLINE_SECONDS = 180
+_ALWAYS_THERE = "journal.txt"
+_ANSWERING = (PowerState.ON, PowerState.UNKNOWN)
 
 
 def collect(
     context: RunContext, folder: TestFolder, provider: str, deployment: str, token: str
 ) -> Evidence | None:
-    """Run the role `collect_logs` on every node that is on; None when there is none. A deadline of its own."""
-    nodes = _nodes_on(context, provider, deployment)
+    """Run the role `collect_logs` on every node that may be on; None when there is none. A deadline of its own."""
+    there = _nodes(context, provider, deployment)
+    nodes = [node for node in there if node.power in _ANSWERING]
     if not nodes:
         return None
     target = folder.path / EVIDENCE
@@ -39,19 +42,20 @@ def collect(
         limit=",".join(node.name for node in nodes),
     )
     outcome = context.engine.run(request, lambda event: None, context.abandon)
-    missing = [node.name for node in nodes if not (target / node.name).is_dir()]
+    missing = [node.name for node in nodes if not (target / node.name / _ALWAYS_THERE).is_file()]
     ok = outcome.ended is Ended.COMPLETED and not missing
     text = f"logs of {', '.join(node.name for node in nodes)}"
     if not ok:
-        text = f"{text} are not complete: {outcome.message or ', '.join(missing)}"
-    return Evidence(at=context.now(), folder=EVIDENCE, message=text)
+        text = f"{text} are not complete: {outcome.message or 'none of ' + ', '.join(missing)}"
+    others = [f"; {node.name} is {node.power}" for node in there if node not in nodes]
+    return Evidence(at=context.now(), folder=EVIDENCE, message=text + "".join(others))
 
 
-def _nodes_on(context: RunContext, provider: str, deployment: str) -> Sequence[Node]:
+def _nodes(context: RunContext, provider: str, deployment: str) -> Sequence[Node]:
     driver = context.provider(provider)
     try:
         if deployment not in driver.deployments():
             return ()
-        return [node for node in driver.nodes(deployment) if node.power is not PowerState.ABSENT]
+        return driver.nodes(deployment)
     except E2EError:
         return ()

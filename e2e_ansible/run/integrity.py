@@ -22,11 +22,15 @@ _CLIENT = "e2e"
 
 
 class IntegrityWriter:
-    """Starts at most one writer; without one, every look has `None` acknowledged."""
+    """Runs at most one writer; without one, every look has `None` acknowledged.
+
+    A writer that is started after `stop` belongs to another cluster, so it gets a history of its own.
+    """
 
     def __init__(self, plan: Plan, history: Path) -> None:
         self._plan = plan
-        self._history = history
+        self._first = history
+        self._clusters = 1
         self._process: WriterProcess | None = None
 
     def start(self, nodes: Sequence[Node]) -> None:
@@ -45,8 +49,9 @@ class IntegrityWriter:
             password_file=Path(password),
             history=self._history,
         )
-        self._process = WriterProcess.start(config)
-        process = self._process
+        if self._process is not None:  # the cluster was deployed once more; its rows are still there
+            self._process.stop()
+        process = self._process = WriterProcess.start(config)
         Deadline(_FIRST_ROW_SECONDS).wait_for(lambda: process.status().ok > 0, interval=0.1)
 
     @contextmanager
@@ -70,6 +75,14 @@ class IntegrityWriter:
         if self._process is not None:
             self._process.stop()
             self._process = None
+            self._clusters += 1
+
+    @property
+    def _history(self) -> Path:
+        first = self._first
+        return (
+            first if self._clusters == 1 else first.with_name(f"{first.stem}-{self._clusters}{first.suffix}")
+        )
 
     def _is_target(self, node: Node) -> bool:
         """Servers that stand alone share nothing: there only the primary is written to."""

@@ -17,7 +17,10 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 @contextmanager
 def interrupts(cancel: Cancel, abandon: Cancel, tell: Callable[[str], None]) -> Iterator[None]:
-    """Turn signals into cancels while the block runs; outside the main thread nothing is changed."""
+    """Turn signals into cancels while the block runs; outside the main thread nothing is changed.
+
+    Signals that were ignored before stay ignored, as `nohup` wants it.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -34,7 +37,8 @@ def interrupts(cancel: Cancel, abandon: Cancel, tell: Callable[[str], None]) -> 
         # not from here: a listener may hold its lock in this very thread
         threading.Thread(target=tell, args=(text,), daemon=True).start()
 
-    before = {number: signal.signal(number, handle) for number in _SIGNALS}
+    heard = [number for number in _SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, handle) for number in heard}
     try:
         yield
     finally:

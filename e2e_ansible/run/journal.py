@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
@@ -100,6 +101,13 @@ def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
 
 
 def _write(descriptor: int, text: str) -> None:
+    """All of it or nothing: half a line, as a full disk leaves it, would spoil the line after it."""
+    begin = os.fstat(descriptor).st_size
     data = text.encode("utf-8", errors="surrogatepass")
-    while data:
-        data = data[os.write(descriptor, data) :]
+    try:
+        while data:
+            data = data[os.write(descriptor, data) :]
+    except OSError:
+        with suppress(OSError):
+            os.ftruncate(descriptor, begin)
+        raise

@@ -33,11 +33,12 @@ class _Notice(BaseModel):
 
 
 class StepSummary(BaseModel):
-    """A step that is going to run."""
+    """A step that is going to run; `hosts` are those it acts on."""
 
     id: str
     type: str
     description: str
+    hosts: tuple[str, ...] = ()
     source: SourceRef
 
 
@@ -151,5 +152,5 @@ class Listener(Protocol):
     """Takes notices; called from the threads of the tests, one call at a time."""
 
     def __call__(self, notice: Notice) -> None:
-        """Handle one notice; must not raise."""
+        """Handle one notice. It must not raise: one that does is told nothing more."""
         ...

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from e2e_ansible import __version__
@@ -11,11 +12,11 @@ from e2e_ansible.judge.run import judge_run
 from e2e_ansible.judge.test import judge_test
 from e2e_ansible.report.html import html
 from e2e_ansible.report.junit import junit_xml
-from e2e_ansible.run.folder import RunFolder, TestFolder, write_private
+from e2e_ansible.run.folder import Manifest, RunFolder, TestFolder, write_private
 from e2e_ansible.run.journal import read_events, read_journal
 from e2e_ansible.run.plan_folder import read_plan
 
-__all__ = ["REPORT", "read_run", "read_test", "write_reports"]
+__all__ = ["REPORT", "read_run", "read_test", "run_result", "write_reports"]
 
 REPORT = "report.html"
 
@@ -38,12 +39,17 @@ def read_run(run: RunFolder) -> RunResult:
     """
     manifest = run.manifest()
     begun = [test for test in manifest.tests if run.test(test.folder).journal.exists()]
-    tests = [read_test(run.test(test.folder), test.folder) for test in begun]
+    return run_result(manifest, [read_test(run.test(test.folder), test.folder) for test in begun])
+
+
+def run_result(manifest: Manifest, tests: Sequence[TestResult]) -> RunResult:
+    """The result of a run from those of its tests; the others of the manifest were never begun."""
+    begun = {test.folder for test in tests}
     return judge_run(
         manifest.run_id,
         manifest.suite,
         tests,
-        not_run=[test.name for test in manifest.tests if test not in begun],
+        not_run=[test.name for test in manifest.tests if test.folder not in begun],
         started=manifest.started,
         ended=manifest.ended,
     )

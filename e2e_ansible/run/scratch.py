@@ -29,19 +29,28 @@ def scratch_folder(path: Path) -> Iterator[Path]:
     """
     try:
         path.mkdir(mode=0o700)
+    except OSError as error:
+        raise _unusable(path, error) from error
+    try:
+        _fill(path)
+        yield path
+    finally:
+        remove_scratch(path)
+
+
+def _fill(path: Path) -> None:
+    try:
         for name in ("cp", "tmp", "ansible"):
             (path / name).mkdir()
         (path / "probe").write_bytes(b"0" * 65_536)
         (path / "probe").unlink()
     except OSError as error:
-        shutil.rmtree(path, ignore_errors=True)
-        raise InfrastructureError(
-            f"the temporary folder {path} cannot be used: {error.strerror}", hint="free space, or set TMPDIR"
-        ) from error
-    try:
-        yield path
-    finally:
-        remove_scratch(path)
+        raise _unusable(path, error) from error
+
+
+def _unusable(path: Path, error: OSError) -> InfrastructureError:
+    text = f"the temporary folder {path} cannot be used: {error.strerror}"
+    return InfrastructureError(text, hint="free space, or set TMPDIR")
 
 
 def remove_scratch(path: Path) -> None:

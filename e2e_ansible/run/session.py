@@ -15,7 +15,7 @@ from e2e_ansible.compile.plan import Plan
 from e2e_ansible.engine.processes import end_all
 from e2e_ansible.engine.protocol import Engine
 from e2e_ansible.errors import InfrastructureError
-from e2e_ansible.judge.result import RunResult
+from e2e_ansible.judge.result import RunResult, TestResult
 from e2e_ansible.providers.base import Provider
 from e2e_ansible.providers.registry import get_provider
 from e2e_ansible.run import notice
@@ -25,7 +25,7 @@ from e2e_ansible.run.interrupts import interrupts
 from e2e_ansible.run.notice import Listener
 from e2e_ansible.run.plan_folder import write_plan
 from e2e_ansible.run.requirements import check_requirements
-from e2e_ansible.run.results import read_run, write_reports
+from e2e_ansible.run.results import run_result, write_reports
 from e2e_ansible.run.schedule import Job, run_jobs, within_budget
 from e2e_ansible.run.scratch import environment, scratch_folder, scratch_path
 from e2e_ansible.run.test_run import run_test
@@ -79,7 +79,8 @@ def run_plans(
     """
     how = options or RunOptions()
     folder = prepare(plans, runs=runs, options=how, provider=provider)
-    lock = folder.lock()
+    with _writing(folder):
+        lock = folder.lock()
     try:
         manifest = folder.manifest()
         tell = Megaphone(listeners)
@@ -93,10 +94,11 @@ def run_plans(
                 tell=tell,
                 provider=provider,
             )
-            _run(context, plans, manifest, folder)
+            tests = _run(context, plans, manifest, folder)
+        manifest = manifest.model_copy(update={"ended": time.time()})
+        result = run_result(manifest, tests)
         with _writing(folder):
-            folder.write_manifest(manifest.model_copy(update={"ended": time.time()}))
-            result = read_run(folder)
+            folder.write_manifest(manifest)
             write_reports(folder, result)
         tell(notice.RunEnded(at=time.time(), result=result, folder=str(folder.path)))
     finally:
@@ -104,7 +106,9 @@ def run_plans(
     return result, folder
 
 
-def _run(context: RunContext, plans: Sequence[Plan], manifest: Manifest, folder: RunFolder) -> None:
+def _run(
+    context: RunContext, plans: Sequence[Plan], manifest: Manifest, folder: RunFolder
+) -> list[TestResult]:
     jobs = [
         Job(plan.name, len(plan.nodes), partial(run_test, context, plan, test, folder.test(test.folder)))
         for plan, test in zip(plans, manifest.tests, strict=True)
@@ -116,7 +120,7 @@ def _run(context: RunContext, plans: Sequence[Plan], manifest: Manifest, folder:
 
     with interrupts(context.cancel, context.abandon, say):
         try:
-            run_jobs(
+            return run_jobs(
                 jobs,
                 parallel=options.parallel,
                 max_nodes=options.max_nodes,

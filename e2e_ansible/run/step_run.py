@@ -93,11 +93,11 @@ class StepRun:
             for number in range(1, retry.max_attempts + 1):
                 judged = self._attempt(record, number, deadline)
                 again = judged.verdict is not Verdict.PASS and number < retry.max_attempts
-                again = again and not deadline.expired and not self.context.cancel.is_set
+                again = again and deadline.remaining > retry.delay_seconds and not self.context.cancel.is_set
                 self._tell_attempt(number, judged, retry.delay_seconds if again else None)
                 if not again:
                     break
-                self.context.cancel.wait(min(retry.delay_seconds, deadline.remaining))
+                self.context.cancel.wait(retry.delay_seconds)
             if judged.verdict is Verdict.PASS:
                 after()
         except Exception as error:
@@ -139,7 +139,7 @@ class StepRun:
             playbook=self.step.playbook,
             inventory=INVENTORY,
             artifacts=artifacts,
-            deadline_seconds=max(deadline.remaining, 0.1),
+            deadline_seconds=max(round(deadline.remaining, 1), 0.1),
             token=f"{self.token}/{self.step.id}",
             environment=dict(self.context.environment)
             | {
@@ -159,7 +159,7 @@ class StepRun:
         self.events.append(self.step.id, number, event)
         self._seen.setdefault((self.step.id, number), []).append(event)
         now, test, step = self.context.now(), self.plan.name, self.step.id
-        if event.kind in (Kind.TASK_START, Kind.HANDLER_START):
+        if event.kind is Kind.TASK_START:
             self.context.tell(notice.TaskStarted(at=now, test=test, step=step, task=event.task))
         if event.stdout:
             self.context.tell(notice.Output(at=now, test=test, step=step, text=event.stdout + "\n"))

@@ -39,13 +39,25 @@ T = TypeVar("T")
 
 
 def run_test(context: RunContext, plan: Plan, entry: ManifestTest, folder: TestFolder) -> TestResult:
-    """Run one test to its result. Whatever goes wrong is in the result; what can be undone is undone."""
-    with TestLog(folder.log, test=plan.name) as log:
-        context.tell.add(log)
-        try:
-            return _TestRun(context, plan, entry, folder).run()
-        finally:
-            context.tell.remove(log)
+    """Run one test to its result. Never raises: what goes wrong is in the result; what can be undone is undone."""
+    try:
+        with TestLog(folder.log, test=plan.name) as log:
+            context.tell.add(log)
+            try:
+                return _TestRun(context, plan, entry, folder).run()
+            finally:
+                context.tell.remove(log)
+    except Exception as error:
+        return _not_begun(context, plan, entry, error)
+
+
+def _not_begun(context: RunContext, plan: Plan, entry: ManifestTest, error: Exception) -> TestResult:
+    """The result of a test whose files could not be opened; nothing of it was done."""
+    now = context.now()
+    record = TestRecord(deployment=entry.deployment, plan_hash=plan.hash, troubles=[trouble_of(error, now)])
+    result = judge_test(plan, record, {}, folder=entry.folder)
+    context.tell(notice.TestEnded(at=now, result=result))
+    return result
 
 
 class _TestRun:
@@ -63,21 +75,35 @@ class _TestRun:
         self._registered: dict[str, Mapping[str, object]] = {}
 
     def run(self) -> TestResult:
-        context, plan = self._context, self._plan
-        started = context.now()
-        self._write(TestStarted(at=started, deployment=self._entry.deployment, plan_hash=plan.hash))
-        context.tell(_started(plan, self._entry, started))
+        try:
+            self._begin()
+            self._do()
+            return self._end()
+        finally:
+            self._journal.close()
+            self._events.close()
+
+    def _begin(self) -> None:
+        started = self._context.now()
+        self._write(TestStarted(at=started, deployment=self._entry.deployment, plan_hash=self._plan.hash))
+        self._context.tell(_started(self._plan, self._entry, started))
+
+    def _do(self) -> None:
+        context = self._context
         verdict = self._guarded(self._steps) or Verdict.FAIL
         self._guarded(self._writer.stop)
+        if self._record.troubles:
+            verdict = Verdict.FAIL
         if verdict is not Verdict.PASS and not context.abandon.is_set:
             self._guarded(self._collect)
         end_all(self._token)
         self._guarded(lambda: self._clean_up(verdict))
         self._guarded(lambda: self._write(TestEnded(at=context.now())))
+
+    def _end(self) -> TestResult:
         result = self._result()
-        context.tell(notice.TestEnded(at=context.now(), result=result))
-        self._journal.close()
-        self._events.close()
+        self._guarded(lambda: write_private(self._folder.result, result.model_dump_json(indent=1) + "\n"))
+        self._context.tell(notice.TestEnded(at=self._context.now(), result=result))
         return result
 
     def _steps(self) -> Verdict:
@@ -132,13 +158,12 @@ class _TestRun:
 
     def _result(self) -> TestResult:
         """From the disk, as any later judge reads it; from memory if the disk did not take the journal."""
-        if self._lost:
-            events = read_events(self._folder.events)
-            result = judge_test(self._plan, self._record, events, folder=self._entry.folder)
-        else:
-            result = read_test(self._folder, self._entry.folder)
-        self._guarded(lambda: write_private(self._folder.result, result.model_dump_json(indent=1) + "\n"))
-        return result
+        folder, name = self._folder, self._entry.folder
+        read = None if self._lost else self._guarded(lambda: read_test(folder, name))
+        if read is not None:
+            return read
+        events = self._guarded(lambda: read_events(folder.events)) or {}
+        return judge_test(self._plan, self._record, events, folder=name)
 
     def _provider(self) -> Provider:
         return self._context.provider(self._plan.provider)
@@ -169,7 +194,13 @@ class _TestRun:
 
 def _started(plan: Plan, entry: ManifestTest, at: float) -> notice.TestStarted:
     steps = tuple(
-        notice.StepSummary(id=step.id, type=step.type, description=step.description, source=step.source)
+        notice.StepSummary(
+            id=step.id,
+            type=step.type,
+            description=step.description,
+            hosts=step.hosts,
+            source=step.source,
+        )
         for step in plan.steps
     )
     return notice.TestStarted(at=at, test=plan.name, deployment_id=entry.deployment, steps=steps)

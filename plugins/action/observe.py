@@ -32,5 +32,5 @@ class ActionModule(ActionBase):
         )
         link = Link(self, variables)
         host = str(variables.get("inventory_hostname", ""))
-        observation = look(host, variables, link.address, Wanted.model_validate(args), link.probe)
+        observation = look(host, variables, link.address, Wanted.model_validate(args), link.probe_anew)
         return {**result, "changed": False, "observation": observation.model_dump(mode="json")}
