@@ -1,5 +1,7 @@
 """The public Python API: load a suite, compile it to plans, run them, judge a run folder again.
 
+Everything that code around a run, and authors of checks and step types, need can be imported from here.
+
 Example:
     >>> from e2e_ansible import api
     >>> suite = api.load("suites/quickstart.yaml")
@@ -12,40 +14,75 @@ Example:
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
-from e2e_ansible.checks import ValidationRegistry, validation_registry
+from e2e_ansible.checks import (
+    Check,
+    Outcome,
+    Situation,
+    ValidationRegistry,
+    failed,
+    passed,
+    unknown,
+    validation_registry,
+)
 from e2e_ansible.checks.custom import load_folder
 from e2e_ansible.compile.compiler import compile_suite
-from e2e_ansible.compile.plan import Plan
+from e2e_ansible.compile.plan import Judgement, Plan, Replay
 from e2e_ansible.content import content_digest
 from e2e_ansible.engine.protocol import Engine
-from e2e_ansible.judge.result import RunResult
+from e2e_ansible.errors import UsageError
+from e2e_ansible.judge.result import RunResult, StepResult, TestResult
+from e2e_ansible.judge.verdict import Cause, Status, Verdict
+from e2e_ansible.names import suggestion
 from e2e_ansible.run.context import RunOptions
 from e2e_ansible.run.folder import RunFolder
 from e2e_ansible.run.notice import Listener
 from e2e_ansible.run.plan_folder import write_plan
 from e2e_ansible.run.results import read_run
 from e2e_ansible.run.session import run_plans
-from e2e_ansible.steps.base import StepType
+from e2e_ansible.steps.base import CompileContext, CompiledStep, StepType, Unsafe, play
 from e2e_ansible.steps.registry import register, step_types
 from e2e_ansible.suite.load import load_suite
-from e2e_ansible.suite.model import Keep, Suite
+from e2e_ansible.suite.model import Keep, StepOptions, Suite
 
 __all__ = [
     "RUNS",
+    "Cause",
+    "Check",
+    "CompileContext",
+    "CompiledStep",
+    "Judgement",
+    "Outcome",
+    "Plan",
+    "Replay",
+    "RunResult",
+    "Situation",
+    "Status",
+    "StepOptions",
+    "StepResult",
     "StepType",
+    "Suite",
+    "TestResult",
+    "Unsafe",
     "ValidationRegistry",
+    "Verdict",
+    "failed",
     "judge",
     "load",
+    "passed",
     "plan",
+    "play",
+    "refuse_unknown",
     "register",
     "run",
+    "unknown",
     "validation_registry",
     "write",
 ]
 
+#: Where run folders are made unless another place is named.
 RUNS = Path("runs")
 
 
@@ -61,9 +98,25 @@ def load(path: str | os.PathLike[str], *, provider: str | None = None, allow_plu
 
 
 def plan(suite: Suite, *, tests: Sequence[str] = ()) -> tuple[Plan, ...]:
-    """Compile a suite to one plan per test; `tests` picks some by name."""
+    """Compile a suite to one plan per test; `tests` picks some by name.
+
+    Raises:
+        UsageError: the suite has no test of such a name.
+    """
+    refuse_unknown(tests, [test.name for test in suite.tests])
     plans = compile_suite(suite, step_types(), content_digest=content_digest())
     return tuple(made for made in plans if not tests or made.name in tests)
+
+
+def refuse_unknown(tests: Sequence[str], known: Collection[str]) -> None:
+    """Raise for a name of a test that does not exist.
+
+    Raises:
+        UsageError: the hint names the nearest one.
+    """
+    for name in tests:
+        if name not in known:
+            raise UsageError(f"there is no test named {name!r}", hint=suggestion(name, known))
 
 
 def write(made: Plan, folder: str | os.PathLike[str]) -> None:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import sys
-
-from e2e_ansible.errors import E2EError
 
 __all__ = ["main"]
 
-_INTERRUPTED = 130
-_DEBUG = "--debug"
+_DEBUG = "E2E_DEBUG"
 
 
 def main() -> None:
@@ -18,32 +16,15 @@ def main() -> None:
 
     try:
         app()
-    except E2EError as error:
-        sys.exit(_tell(error))
-    except BrokenPipeError:
-        sys.stderr.close()
-        sys.exit(1)
-    except KeyboardInterrupt:
-        sys.exit(_INTERRUPTED)
     except Exception as error:
-        if _DEBUG in sys.argv:
+        if os.environ.get(_DEBUG) or "--debug" in sys.argv:
             raise
-        sys.exit(_tell(_as_ours(error)))
+        sys.exit(_tell_bug(error))
 
 
-def _as_ours(error: Exception) -> E2EError:
-    from e2e_ansible.errors import HarnessError, InfrastructureError
+def _tell_bug(error: Exception) -> int:
+    from e2e_ansible.cli.group import tell
+    from e2e_ansible.errors import HarnessError
 
-    if isinstance(error, OSError):
-        return InfrastructureError(str(error))
-    hint = f"this is a bug of e2e-ansible; {_DEBUG} shows where it is"
-    return HarnessError(f"{type(error).__name__}: {error}", hint=hint)
-
-
-def _tell(error: E2EError) -> int:
-    from rich.console import Console
-
-    from e2e_ansible.report.problems import print_problems
-
-    print_problems(Console(stderr=True), error)
-    return error.exit_code
+    hint = f"this is a bug of e2e-ansible; {_DEBUG}=1 shows where it is"
+    return tell(HarnessError(f"{type(error).__name__}: {error}", hint=hint))

@@ -9,6 +9,7 @@ import typer
 from e2e_ansible import __version__
 from e2e_ansible.cli.destroy import destroy
 from e2e_ansible.cli.doctor import doctor
+from e2e_ansible.cli.group import Group
 from e2e_ansible.cli.listing import list_tests
 from e2e_ansible.cli.plan import plan
 from e2e_ansible.cli.providers import providers
@@ -23,8 +24,10 @@ __all__ = ["app"]
 
 app = typer.Typer(
     name="e2e-ansible",
+    cls=Group,
     help="Tests whether a database cluster survives: deploy, crash, judge, on real nodes.",
     no_args_is_help=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,

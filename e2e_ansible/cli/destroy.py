@@ -13,10 +13,10 @@ __all__ = ["destroy"]
 
 
 def destroy(run: RunArgument = None, runs: Runs = Path("runs")) -> None:
-    """Remove the nodes and processes that a run has kept, or left when it was killed. Its folder stays."""
+    """Remove what a run has kept or left: nodes, networks, processes. Its folder stays."""
     from e2e_ansible.cli.folders import find_run
     from e2e_ansible.providers.registry import get_provider
     from e2e_ansible.run.clean_up import destroy_run
 
-    for line in destroy_run(find_run(run, runs), get_provider, at=time.time()):
+    for line in dict.fromkeys(destroy_run(find_run(run, runs), get_provider, at=time.time())):
         typer.echo(line)

@@ -18,17 +18,26 @@ _MISSING = 4
 
 def doctor(
     fix: Annotated[bool, typer.Option("--fix", help="Install the missing packages.")] = False,
-    provider: Annotated[str, typer.Option("--provider", help="For nodes of this provider.")] = "local",
+    provider: Annotated[
+        str, typer.Option("--provider", metavar="NAME", help="For nodes of this provider.")
+    ] = "local",
 ) -> None:
-    """Look at what running tests needs on this machine; each missing thing with its remedy."""
+    """Look for what running tests needs on this machine. Each missing thing comes with its remedy."""
     from e2e_ansible import doctor as work
 
     found = work.findings(provider)
-    if fix and not all(finding.ok for finding in found):
+    if fix and _missing(found):
+        typer.echo("installing what is missing", err=True)
         found = work.fix(found, provider)
     _print(found)
-    if not all(finding.ok for finding in found):
+    missing = _missing(found)
+    if missing:
+        typer.echo(_advice(missing))
         raise typer.Exit(_MISSING)
+
+
+def _missing(found: Sequence[Finding]) -> list[Finding]:
+    return [finding for finding in found if not finding.ok]
 
 
 def _print(found: Sequence[Finding]) -> None:
@@ -38,3 +47,11 @@ def _print(found: Sequence[Finding]) -> None:
         typer.echo(f"{mark}  {finding.name:<{width}}  {finding.detail}")
         if not finding.ok and finding.remedy:
             typer.echo(f"{'':{width + 11}}{shlex.join(finding.remedy)}")
+
+
+def _advice(missing: Sequence[Finding]) -> str:
+    by_hand = [finding.name for finding in missing if not finding.remedy]
+    text = f"\n{len(missing)} missing"
+    if len(by_hand) < len(missing):
+        text += "; `e2e-ansible doctor --fix` installs packages"
+    return text + (f"; for you to do: {', '.join(by_hand)}" if by_hand else "")

@@ -2,36 +2,52 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from e2e_ansible.errors import UsageError
-from e2e_ansible.names import suggestion
+from e2e_ansible.errors import HarnessError, UsageError
 
 if TYPE_CHECKING:
     from e2e_ansible.run.folder import RunFolder
 
-__all__ = ["find_run", "shown"]
+__all__ = ["find_real_run", "find_run", "shown"]
 
 
 def find_run(named: Path | None, runs: Path) -> RunFolder:
-    """The run that is meant.
+    """The run that is meant; without a name, the newest below `runs` that was more than a dry run.
 
     Raises:
         UsageError: there is none.
     """
     from e2e_ansible.run.folder import RunFolder
 
-    names = sorted(folder.parent.name for folder in runs.glob("*/run.json"))
     if named is None:
-        if not names:
-            raise UsageError(f"there is no run in {runs}", hint="name a run folder")
-        return RunFolder.open(runs / names[-1])
-    if named.is_dir():
-        return RunFolder.open(named)
-    if named.name in names:
-        return RunFolder.open(runs / named.name)
-    raise UsageError(f"there is no run {str(named)!r}", hint=suggestion(named.name, names) if names else "")
+        newest = next((run for run in _newest_first(runs) if not _is_dry(run)), None)
+        if newest is None:
+            raise UsageError(
+                f"there is no run in {runs}", hint="name a run folder, or where they are: --runs"
+            )
+        return newest
+    for path in (named, runs / named.name):
+        if path.is_dir():
+            return RunFolder.open(path)
+    newest = next(_newest_first(runs), None)
+    hint = f"the newest in {runs} is {newest.run_id}" if newest else f"there is none in {runs}; see --runs"
+    raise UsageError(f"there is no run {str(named)!r}", hint=hint)
+
+
+def find_real_run(named: Path | None, runs: Path) -> RunFolder:
+    """As `find_run`, but of a dry run there is nothing to tell.
+
+    Raises:
+        UsageError: there is none, or it was a dry run.
+    """
+    run = find_run(named, runs)
+    if _is_dry(run):
+        text = f"{shown(run.path)} is from a dry run: nothing was run"
+        raise UsageError(text, hint="its plans are in tests/NAME/plan")
+    return run
 
 
 def shown(path: Path) -> str:
@@ -40,3 +56,18 @@ def shown(path: Path) -> str:
         return str(path.relative_to(Path.cwd()))
     except ValueError:
         return str(path)
+
+
+def _newest_first(runs: Path) -> Iterator[RunFolder]:
+    from e2e_ansible.run.folder import RunFolder
+
+    for manifest in sorted(runs.glob("*/run.json"), reverse=True):
+        if manifest.is_file():
+            yield RunFolder.open(manifest.parent)
+
+
+def _is_dry(run: RunFolder) -> bool:
+    try:
+        return run.manifest().dry_run
+    except HarnessError:  # whoever reads it next will say what is wrong
+        return False

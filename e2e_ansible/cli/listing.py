@@ -11,14 +11,17 @@ from e2e_ansible.cli.options import AllowPlugins, Provider, SuiteFiles
 
 __all__ = ["list_tests"]
 
+_COLUMNS = ("name", "provider", "nodes", "steps", "description")
+_NUMBERS = (2, 3)
+
 
 def list_tests(
     suites: SuiteFiles,
     provider: Provider = None,
     allow_plugins: AllowPlugins = False,
-    json: Annotated[bool, typer.Option("--json", help="As a JSON list.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="One JSON object per test and line.")] = False,
 ) -> None:
-    """List the tests of suites: name, provider, number of nodes and steps, description."""
+    """List the tests of suites."""
     from e2e_ansible.cli.suites import load_files
 
     rows = [
@@ -35,22 +38,16 @@ def list_tests(
         for test in suite.tests
     ]
     if json:
-        typer.echo(json_text.dumps(rows, indent=1))
+        for row in rows:
+            typer.echo(json_text.dumps(row))
     else:
         _print(rows)
 
 
 def _print(rows: list[dict[str, object]]) -> None:
-    from rich import box
     from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
 
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for heading in ("name", "provider", "nodes", "steps", "description"):
-        table.add_column(
-            heading, overflow="fold", justify="right" if heading in ("nodes", "steps") else "left"
-        )
-    for row in rows:
-        table.add_row(*(Text(str(row[key])) for key in ("name", "provider", "nodes", "steps", "description")))
-    Console().print(table)
+    from e2e_ansible.report.table import print_table
+
+    cells = [[str(row[column]) for column in _COLUMNS] for row in rows]
+    print_table(Console(), [_COLUMNS, *cells], wraps=len(_COLUMNS) - 1, right=_NUMBERS)

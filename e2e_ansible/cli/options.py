@@ -4,22 +4,33 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from e2e_ansible.run.context import RunOptions
 
 __all__ = [
     "AllowPlugins",
     "Debug",
+    "JsonLines",
     "Keep",
     "KeepPolicy",
+    "MaxNodes",
+    "Parallel",
     "Provider",
     "RunArgument",
+    "RunTest",
     "Runs",
+    "StopOnError",
     "SuiteFile",
     "SuiteFiles",
     "Verbose",
+    "run_options",
 ]
+
+_DEBUG_VERBOSITY = 4
 
 
 class KeepPolicy(StrEnum):
@@ -32,14 +43,25 @@ class KeepPolicy(StrEnum):
 
 SuiteFile = Annotated[Path, typer.Argument(metavar="SUITE", help="A suite file (YAML or JSON).")]
 SuiteFiles = Annotated[
-    list[Path], typer.Argument(metavar="SUITE...", help="Suite files, or folders that hold some.")
+    list[Path], typer.Argument(metavar="SUITE", help="Suite files, or folders that hold some.")
 ]
 RunArgument = Annotated[
     Path | None,
-    typer.Argument(metavar="[RUN]", help="A run folder or its name. Without it, the newest run."),
+    typer.Argument(metavar="RUN", help="A run folder or its name. Without it, the newest run."),
+]
+RunTest = Annotated[
+    list[str] | None, typer.Option("--run-test", metavar="NAME", help="Only this test; may be repeated.")
 ]
 Provider = Annotated[
-    str | None, typer.Option("--provider", help="Use this provider in place of what the tests say.")
+    str | None,
+    typer.Option("--provider", metavar="NAME", help="Use this provider in place of what the tests say."),
+]
+Parallel = Annotated[int, typer.Option("--parallel", metavar="N", min=1, help="How many tests run at once.")]
+MaxNodes = Annotated[
+    int | None, typer.Option("--max-nodes", metavar="N", min=1, help="How many nodes may exist at once.")
+]
+StopOnError = Annotated[
+    bool, typer.Option("--stop-on-error", help="Begin no other test after one that is not a pass.")
 ]
 AllowPlugins = Annotated[
     bool,
@@ -50,10 +72,42 @@ AllowPlugins = Annotated[
     ),
 ]
 Keep = Annotated[
-    KeepPolicy | None, typer.Option("--keep", help="Keep the nodes afterwards, whatever the tests say.")
+    KeepPolicy | None,
+    typer.Option(
+        "--keep",
+        metavar="WHEN",
+        help=f"Keep the nodes afterwards, whatever the tests say: {', '.join(KeepPolicy)}.",
+    ),
 ]
-Runs = Annotated[Path, typer.Option("--runs", help="Where run folders are made and looked for.")]
-Debug = Annotated[
-    bool, typer.Option("--debug", help="Ansible's debug output in the logs; a traceback for a bug.")
+Runs = Annotated[
+    Path, typer.Option("--runs", metavar="DIR", help="Where run folders are made and looked for.")
 ]
+JsonLines = Annotated[bool, typer.Option("--json", help="One JSON object per line on standard output.")]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show Ansible's own output.")]
+Debug = Annotated[
+    bool,
+    typer.Option("--debug", envvar="E2E_DEBUG", help="Ansible's debug output; a traceback for a bug."),
+]
+
+
+def run_options(
+    *,
+    parallel: int,
+    max_nodes: int | None,
+    stop_on_error: bool,
+    keep: KeepPolicy | None,
+    verbose: bool,
+    debug: bool,
+    dry_run: bool = False,
+) -> RunOptions:
+    """What the options of a command mean for a run."""
+    from e2e_ansible.run.context import RunOptions
+
+    return RunOptions(
+        parallel=parallel,
+        max_nodes=max_nodes,
+        stop_on_error=stop_on_error,
+        keep=keep.value if keep else None,
+        verbosity=_DEBUG_VERBOSITY if debug else int(verbose),
+        dry_run=dry_run,
+    )

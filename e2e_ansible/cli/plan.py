@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from e2e_ansible.cli.options import AllowPlugins, Provider, SuiteFile
+from e2e_ansible.cli.options import AllowPlugins, Provider, RunTest, SuiteFile
 
 if TYPE_CHECKING:
     from e2e_ansible.compile.plan import Plan
@@ -22,13 +22,11 @@ def plan(
     output: Annotated[
         Path, typer.Option("--output", "-o", metavar="DIR", help="A folder that is empty or does not exist.")
     ],
-    run_test: Annotated[
-        list[str] | None, typer.Option("--run-test", metavar="NAME", help="Only this test; may be repeated.")
-    ] = None,
+    run_test: RunTest = None,
     provider: Provider = None,
     allow_plugins: AllowPlugins = False,
 ) -> None:
-    """Compile a suite: one folder per test, one playbook per step, runnable with plain ansible-playbook."""
+    """Compile a suite to playbooks. One folder per test, one playbook per step; ansible-playbook runs them."""
     from e2e_ansible.api import write
     from e2e_ansible.cli.suites import compile_files
     from e2e_ansible.errors import UsageError
@@ -49,12 +47,14 @@ def show_plans(plans: list[Plan], options: RunOptions, *, runs: Path, json: bool
     from e2e_ansible.run.session import prepare
 
     folder = prepare(plans, runs=runs, options=options)
-    if json:
-        typer.echo(json_text.dumps([_summary(plan) for plan in plans]))
-        return
     for plan, test in zip(plans, folder.manifest().tests, strict=True):
-        _print_plan(plan, shown(folder.test(test.folder).plan))
-    typer.echo("dry run: no node was made")
+        place = shown(folder.test(test.folder).plan)
+        if json:
+            typer.echo(json_text.dumps({"folder": place, **_summary(plan)}))
+        else:
+            _print_plan(plan, place)
+    if not json:
+        typer.echo("dry run: no node was made")
 
 
 def _summary(plan: Plan) -> dict[str, Any]:
@@ -62,28 +62,24 @@ def _summary(plan: Plan) -> dict[str, Any]:
 
 
 def _print_plan(plan: Plan, folder: str) -> None:
-    from rich import box
     from rich.console import Console
-    from rich.table import Table
     from rich.text import Text
 
+    from e2e_ansible.report.table import print_table
     from e2e_ansible.report.words import duration, host_words
 
-    table = Table(box=box.SIMPLE_HEAD, title_justify="left", pad_edge=False)
-    for heading in ("step", "hosts", "checks", "at most", "suite line"):
-        table.add_column(heading, overflow="fold")
-    for step in plan.steps:
-        cells = (
+    console = Console()
+    nodes = ", ".join(node.name for node in plan.nodes)
+    console.print(Text.assemble((plan.name, "bold"), f"  {plan.provider}: {nodes}"), soft_wrap=True)
+    rows = [
+        (
             step.id,
             host_words(step.hosts),
             ", ".join(step.judgement.checks),
             duration(step.deadline_seconds),
             str(step.source.line),
         )
-        table.add_row(*map(Text, cells))
-    console = Console()
-    nodes = ", ".join(node.name for node in plan.nodes)
-    console.print(Text.assemble((plan.name, "bold"), f"  {plan.provider}: {nodes}"), soft_wrap=True)
-    console.print(table)
-    console.print(Text(f"plan {folder}\nhash {plan.hash}"), soft_wrap=True)
-    console.print()
+        for step in plan.steps
+    ]
+    print_table(console, [("step", "hosts", "checks", "at most", "line"), *rows], wraps=2, right=(3, 4))
+    console.print(Text(f"plan {folder}\nhash {plan.hash}\n"), soft_wrap=True)

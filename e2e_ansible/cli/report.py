@@ -7,27 +7,29 @@ from typing import Annotated
 
 import typer
 
-from e2e_ansible.cli.options import RunArgument, Runs, Verbose
+from e2e_ansible.cli.options import RunArgument, Runs
 
 __all__ = ["report"]
 
 
 def report(
     run: RunArgument = None,
-    json: Annotated[bool, typer.Option("--json", help="The result as JSON on standard output.")] = False,
-    verbose: Verbose = False,
+    json: Annotated[bool, typer.Option("--json", help="The result as one JSON object, on one line.")] = False,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="Every step, and long messages in full.")
+    ] = False,
     runs: Runs = Path("runs"),
 ) -> None:
-    """Judge a run again from its folder and write its reports anew; exits with the code of the run."""
-    from e2e_ansible.cli.folders import find_run
+    """Judge a run again from its folder. Writes its reports anew and exits with the code of the run."""
+    from e2e_ansible.cli.folders import find_real_run
     from e2e_ansible.cli.views import show
     from e2e_ansible.run.results import read_run, write_reports
 
-    folder = find_run(run, runs)
+    folder = find_real_run(run, runs)
     result = read_run(folder)
     write_reports(folder, result)
     if json:
-        typer.echo(result.model_dump_json(indent=1))
+        typer.echo(result.model_dump_json())
     else:
         show(result, folder, verbose=verbose)
     raise typer.Exit(result.exit_code)

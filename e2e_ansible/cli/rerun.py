@@ -7,7 +7,19 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from e2e_ansible.cli.options import AllowPlugins, Debug, Keep, RunArgument, Runs, Verbose
+from e2e_ansible.cli.options import (
+    AllowPlugins,
+    Debug,
+    JsonLines,
+    Keep,
+    MaxNodes,
+    Parallel,
+    RunArgument,
+    Runs,
+    StopOnError,
+    Verbose,
+    run_options,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,47 +29,36 @@ if TYPE_CHECKING:
 
 __all__ = ["rerun"]
 
-_DEBUG_VERBOSITY = 4
-
 
 def rerun(
     run: RunArgument = None,
     failed: Annotated[bool, typer.Option("--failed", help="Only tests that did not pass.")] = False,
-    parallel: Annotated[
-        int, typer.Option("--parallel", metavar="N", min=1, help="How many tests run at once.")
-    ] = 1,
-    max_nodes: Annotated[
-        int | None, typer.Option("--max-nodes", metavar="N", min=1, help="How many nodes may exist at once.")
-    ] = None,
-    stop_on_error: Annotated[
-        bool, typer.Option("--stop-on-error", help="Begin no other test after one that is not a pass.")
-    ] = False,
+    parallel: Parallel = 1,
+    max_nodes: MaxNodes = None,
+    stop_on_error: StopOnError = False,
     keep: Keep = None,
-    json: Annotated[
-        bool, typer.Option("--json", help="One JSON object per line on standard output.")
-    ] = False,
+    json: JsonLines = False,
     verbose: Verbose = False,
     debug: Debug = False,
     allow_plugins: AllowPlugins = False,
     runs: Runs = Path("runs"),
 ) -> None:
-    """Run the tests of an earlier run again."""
+    """Run the tests of an earlier run again. Its suite files are read as they are now."""
     from e2e_ansible.cli.folders import find_run
     from e2e_ansible.cli.views import run_and_show
-    from e2e_ansible.run.context import RunOptions
 
-    folder = find_run(run, runs)
-    tests = _wanted(folder, failed=failed)
+    tests = _wanted(find_run(run, runs), failed=failed)
     if not tests:
-        typer.echo("every test of that run passed; there is nothing to run again")
+        typer.echo("every test of that run passed; there is nothing to run again", err=True)
         return
     plans = _plans(tests, allow_plugins=allow_plugins)
-    options = RunOptions(
+    options = run_options(
         parallel=parallel,
         max_nodes=max_nodes,
         stop_on_error=stop_on_error,
-        keep=keep.value if keep else None,
-        verbosity=_DEBUG_VERBOSITY if debug else int(verbose),
+        keep=keep,
+        verbose=verbose,
+        debug=debug,
     )
     raise typer.Exit(run_and_show(plans, options, runs=runs, json=json))
 

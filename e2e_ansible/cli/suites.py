@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from e2e_ansible.compile.plan import Plan
     from e2e_ansible.suite.model import Suite
 
-__all__ = ["compile_files", "load_files"]
+__all__ = ["compile_files", "load_files", "of_provider"]
 
 _SUFFIXES = (".yml", ".yaml", ".json")
 
@@ -55,15 +55,24 @@ def compile_files(
         SuiteError: a suite has problems.
         UsageError: a test that was picked does not exist.
     """
-    from e2e_ansible.api import plan
+    from e2e_ansible.api import plan, refuse_unknown
 
     suites = load_files(paths, provider=provider, allow_plugins=allow_plugins)
-    plans = [made for suite in suites for made in plan(suite)]
-    known = {made.name for made in plans}
-    for name in tests:
-        if name not in known:
-            raise UsageError(f"there is no test named {name!r}", hint=suggestion(name, known))
-    return [made for made in plans if not tests or made.name in tests]
+    refuse_unknown(tests, [test.name for suite in suites for test in suite.tests])
+    return [made for suite in suites for made in plan(suite) if not tests or made.name in tests]
+
+
+def of_provider(plans: Sequence[Plan], provider: str | None) -> list[Plan]:
+    """Only those that say this provider; all of them without one.
+
+    Raises:
+        UsageError: none says it.
+    """
+    chosen = [plan for plan in plans if provider in (None, plan.provider)]
+    if provider is not None and not chosen:
+        hint = suggestion(provider, {plan.provider for plan in plans})
+        raise UsageError(f"no test says provider {provider!r}", hint=hint)
+    return chosen
 
 
 def _files(paths: Iterable[Path]) -> Iterator[Path]:

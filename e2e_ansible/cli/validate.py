@@ -10,7 +10,7 @@ __all__ = ["validate"]
 
 
 def validate(suites: SuiteFiles, provider: Provider = None, allow_plugins: AllowPlugins = False) -> None:
-    """Check suites without starting anything: every problem with its file, line, column and the nearest name."""
+    """Check suites and start nothing. Each problem comes with its file, line, column and the nearest name."""
     from e2e_ansible.cli.suites import load_files
 
     for suite in load_files(suites, provider=provider, allow_plugins=allow_plugins):

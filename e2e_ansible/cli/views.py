@@ -34,10 +34,12 @@ def show(result: RunResult, folder: RunFolder, *, verbose: bool) -> None:
     """Print the summary of a run."""
     from rich.console import Console
 
+    from e2e_ansible.checks.custom import plugin_files
     from e2e_ansible.cli.folders import shown
     from e2e_ansible.report.summary import print_summary
 
-    print_summary(Console(), result, shown(folder.path), verbose=verbose)
+    plugins = any(plugin_files(Path(test.suite).parent) for test in folder.manifest().tests)
+    print_summary(Console(), result, shown(folder.path), verbose=verbose, plugins=plugins)
 
 
 @contextmanager

@@ -15,11 +15,21 @@ from rich.text import Text
 
 from e2e_ansible.judge.result import TestResult
 from e2e_ansible.report.finding import findings
+from e2e_ansible.report.narration import Narration
 from e2e_ansible.report.pen import STYLES, Pen
 from e2e_ansible.report.progress import RunProgress
 from e2e_ansible.report.screen import Screen
 from e2e_ansible.report.words import Mark, clean, count, duration, mark_of, verdict_words
-from e2e_ansible.run.notice import Message, Notice, Output, TestEnded
+from e2e_ansible.run.notice import (
+    Attempted,
+    Message,
+    Notice,
+    Output,
+    StepEnded,
+    StepStarted,
+    TestEnded,
+    TestStarted,
+)
 
 __all__ = ["LiveView", "usable"]
 
@@ -48,6 +58,7 @@ class LiveView:
         self._now = now
         self._pen = Pen.for_console(console)
         self._progress = RunProgress()
+        self._narration = Narration(tasks=False)
         self._lock = RLock()
         self._stop = Event()
         self._ticker = Thread(target=self._tick, name="live-view", daemon=True)
@@ -74,7 +85,7 @@ class LiveView:
         above = self._above(notice)
         self._live.update(self._snapshot(), refresh=not above)
         for line in above:
-            self._console.print(line, soft_wrap=True)
+            self._console.print(line, soft_wrap=isinstance(notice, Output))
 
     def _tick(self) -> None:
         while not self._stop.wait(_REFRESH_SECONDS):
@@ -97,18 +108,22 @@ class LiveView:
 
     def _snapshot(self) -> Group:
         width, height = self._console.size
+        # A terminal echoes ^C after the last line; on a full line it would push the screen up by one.
+        width = max(1, width - len("^C"))
         screen = Screen(self._pen, width=width, height=max(1, height - 1), now=self._now())
         return Group(*screen.lines(self._progress))
 
     def _above(self, notice: Notice) -> list[Text]:
         match notice:
-            case TestEnded():
+            case TestEnded() if self._progress.tests != 1:  # of a single one the summary says it all
                 return self._ended(notice.result)
             case Message() if notice.level != "info" or notice.test not in self._progress.running:
                 name = f"{notice.test}: " if notice.test else ""
                 return [self._pen.text(f"{name}{notice.text}", _LEVEL_STYLES[notice.level])]
             case Output() if self._verbose:
                 return [self._pen.text(line, "dim") for line in clean(notice.text).splitlines()]
+            case TestStarted() | StepStarted() | Attempted() | StepEnded() if self._verbose:
+                return [self._pen.text(line, "bold") for line in self._narration.lines(notice)]
             case _:
                 return []
 
@@ -123,5 +138,7 @@ class LiveView:
         for step in bad:
             first = findings(step, full=False)[0].text.partition("\n")[0]
             words = f"    step {step.index} {step.step_type} {mark_of(step).value}: {first}"
-            lines.append(self._pen.text(words))
+            line = self._pen.text(words)
+            line.truncate(self._console.width, overflow=self._pen.overflow)
+            lines.append(line)
         return lines

@@ -5,7 +5,17 @@ from __future__ import annotations
 from e2e_ansible.judge.result import StepResult, TestResult
 from e2e_ansible.judge.verdict import Verdict
 from e2e_ansible.report.finding import allowed, check_words, failing, findings
-from e2e_ansible.report.words import Mark, cause_words, clean, count, duration, mark_of, verdict_words
+from e2e_ansible.report.words import (
+    Mark,
+    cause_words,
+    clean,
+    count,
+    duration,
+    join_path,
+    mark_of,
+    purpose,
+    verdict_words,
+)
 from e2e_ansible.run.notice import (
     Attempted,
     Message,
@@ -74,7 +84,8 @@ class Narration:
     def _test_started(self, notice: TestStarted) -> list[str]:
         number = len(notice.steps)
         for index, step in enumerate(notice.steps, start=1):
-            name = f": {step.description}" if step.description else ""
+            words = purpose(step.description, step.hosts)
+            name = f": {words}" if words else ""
             self._titles[notice.test, step.id] = f"step {index}/{number} {step.type}{name}"
         return [f"test {notice.test} begins: {count(number, 'step')}, deployment {notice.deployment_id}"]
 
@@ -116,7 +127,8 @@ def _test_ended(test: TestResult) -> list[str]:
     lines = [f"test {test.name}: {verdict_words(test.verdict, test.cause)} after {duration(test.duration)}"]
     if test.error and test.verdict is not Verdict.PASS:
         lines += _labelled("error", test.error)
-    for label, text in (("clean-up", test.clean_up), *(("evidence", folder) for folder in test.evidence)):
+    evidence = (("evidence", join_path(test.folder, path)) for path in test.evidence)
+    for label, text in (("clean-up", test.clean_up), *evidence):
         lines += _labelled(label, text) if text else []
     return lines
 

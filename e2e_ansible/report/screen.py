@@ -11,7 +11,7 @@ from e2e_ansible.judge.verdict import Verdict
 from e2e_ansible.report.finding import check_words, failing
 from e2e_ansible.report.pen import STYLES, Pen
 from e2e_ansible.report.progress import RunProgress, StepProgress, TestProgress
-from e2e_ansible.report.words import Mark, duration
+from e2e_ansible.report.words import Mark, duration, purpose
 
 __all__ = ["Screen", "shares", "window"]
 
@@ -130,7 +130,7 @@ class Screen:
         style = "dim" if mark in (Mark.PENDING, Mark.SKIPPED) else "bold" if mark is Mark.RUNNING else ""
         kind = self.pen.text(step.summary.type, style)
         kind.truncate(type_width, overflow=self.pen.overflow, pad=True)
-        words = self.pen.text(step.summary.description, style)
+        words = self.pen.text(purpose(step.summary.description, step.summary.hosts), style)
         left = Text.assemble("  ", sign, self.pen.text(f" {number} ", "dim"), kind, " ", words)
         return self.pen.line(left, self._right(step, mark), self.width)
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shlex
+
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from e2e_ansible.judge.result import RunResult, StepResult, TestResult
-from e2e_ansible.judge.verdict import Verdict
+from e2e_ansible.judge.verdict import Cause, Verdict
 from e2e_ansible.report.finding import Finding, allowed, check_words, findings
 from e2e_ansible.report.pen import STYLES, Pen, patient
 from e2e_ansible.report.words import (
@@ -26,18 +28,26 @@ __all__ = ["print_summary"]
 
 _LONG_TEST = 16
 _LABEL_WIDTH = 8
+_RUNS = "runs"
 _QUIET = (Mark.PASS, Mark.SKIPPED, Mark.PENDING)
 
 
 def print_summary(
-    console: Console, result: RunResult, folder: str, *, report: str = "report.html", verbose: bool = False
+    console: Console,
+    result: RunResult,
+    folder: str,
+    *,
+    report: str = "report.html",
+    verbose: bool = False,
+    plugins: bool = False,
 ) -> None:
     """Print a run on about one screen.
 
     `folder` is the run folder as the user can reach it, and `report` the HTML page in it (empty if there is
-    none). Tests that passed take one line when there are several, unless `verbose`.
+    none). Tests that passed take one line when there are several, unless `verbose`. `plugins` says that its
+    suites bring code of their own, without which they cannot be run again.
     """
-    summary = _Summary(console, verbose=verbose)
+    summary = _Summary(console, verbose=verbose, plugins=plugins)
     with patient():
         for test in result.tests:
             table = verbose or len(result.tests) == 1 or test.verdict is not Verdict.PASS
@@ -46,10 +56,11 @@ def print_summary(
 
 
 class _Summary:
-    def __init__(self, console: Console, *, verbose: bool) -> None:
+    def __init__(self, console: Console, *, verbose: bool, plugins: bool) -> None:
         self._console = console
         self._pen = Pen.for_console(console)
         self._verbose = verbose
+        self._plugins = plugins
 
     def test(self, test: TestResult, folder: str, *, table: bool) -> None:
         """The verdict of one test and, with `table`, its steps and findings."""
@@ -83,9 +94,13 @@ class _Summary:
         self._next(result, folder, report)
 
     def _next(self, result: RunResult, folder: str, report: str) -> None:
-        commands = [("details", f"e2e-ansible report {result.run_id}")]
+        run = _run_words(folder)
+        commands = [("details", f"e2e-ansible report {run}")]
         if result.verdict is not Verdict.PASS or result.not_run:
-            commands.append(("again", f"e2e-ansible rerun {result.run_id} --failed"))
+            allow = " --allow-plugins" if self._plugins else ""
+            commands.append(("again", f"e2e-ansible rerun {run} --failed{allow}"))
+        if not result.finished or any(_left(test) for test in result.tests):
+            commands.append(("remove", f"e2e-ansible destroy {run}"))
         places = [("report", join_path(folder, report))] if report else [("folder", folder)]
         for label, words in commands + places:
             self._line(Text.assemble((f"{label:<{_LABEL_WIDTH}}", "dim"), self._pen.text(words)))
@@ -144,12 +159,14 @@ class _Summary:
 
     def _facts(self, test: TestResult, folder: str) -> None:
         place = join_path(folder, test.folder)
-        facts = [("evidence", " ".join(test.evidence))] if test.evidence else []
+        facts = [("logs in", " ".join(test.evidence))] if test.evidence else []
         explained = any(findings(step) for step in test.workflow_steps)
         if test.error and (not explained or self._verbose):
             facts.insert(0, ("error", shorten(clean(test.error), lines=6, characters=600)))
         if test.clean_up and (test.kept or test.verdict is not Verdict.PASS):
             facts.append(("clean-up", test.clean_up))
+        if test.kept:
+            facts.append(("look", f"e2e-ansible role observe --on all --deployment {test.deployment_id}"))
         if explained or test.evidence:
             facts.append(("all in", place))
         for label, words in facts:
@@ -157,6 +174,18 @@ class _Summary:
 
     def _line(self, text: Text) -> None:
         self._console.print(text, soft_wrap=True, highlight=False)
+
+
+def _run_words(folder: str) -> str:
+    """How commands are told which run is meant: its name, and where it is unless that is the default."""
+    runs, _, name = folder.rpartition("/")
+    where = "" if runs == _RUNS else f" --runs {shlex.quote(runs or '.')}"
+    return f"{shlex.quote(name)}{where}"
+
+
+def _left(test: TestResult) -> bool:
+    """Whether nodes may still be there."""
+    return test.kept or test.ended is None or test.cause is Cause.CLEAN_UP
 
 
 def _condensed(steps: tuple[StepResult, ...], *, everything: bool) -> list[tuple[StepResult, int]]:

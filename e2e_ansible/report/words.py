@@ -21,6 +21,7 @@ __all__ = [
     "host_words",
     "join_path",
     "mark_of",
+    "purpose",
     "shorten",
     "stamp",
     "verdict_words",
@@ -41,6 +42,9 @@ CAUSE_WORDS = {
     Cause.CLEAN_UP: "clean-up: something that was made could not be removed",
     Cause.INTERRUPT: "interrupt: stopped before it was decided",
 }
+
+
+_CONTROLLER = "localhost"
 
 
 class Mark(StrEnum):
@@ -142,3 +146,8 @@ def host_words(hosts: Sequence[str]) -> str:
         if len(stems) == 1 and numbers == list(range(numbers[0], numbers[0] + len(numbers))):
             return f"{hosts[0]}-{hosts[-1]}"
     return f"{hosts[0]}, {hosts[1]} +{len(hosts) - 2}"
+
+
+def purpose(description: str, hosts: Sequence[str]) -> str:
+    """What a step is for: the words of the suite, else the nodes it acts on."""
+    return description or ("" if tuple(hosts) == (_CONTROLLER,) else host_words(hosts))

@@ -44,7 +44,13 @@ def notices(result: RunResult) -> Iterator[Notice]:
 def _of_test(test: TestResult) -> Iterator[Notice]:
     begin = test.started or 0
     steps = tuple(
-        StepSummary(id=step.id, type=step.step_type, description=step.description, source=step.source)
+        StepSummary(
+            id=step.id,
+            type=step.step_type,
+            description=step.description,
+            hosts=step.hosts,
+            source=step.source,
+        )
         for step in test.workflow_steps
     )
     yield TestStarted(at=begin, test=test.name, deployment_id=test.deployment_id, steps=steps)

@@ -52,7 +52,7 @@ def test_plain_tells_each_failing_check_in_full() -> None:
     )
     assert "allowed  admin_ui_accessible failed after 5 attempts" in text
     assert "WARNING: n12 does not answer" in text
-    assert "evidence evidence/n13" in text
+    assert "evidence tests/primary_crash/evidence/n13" in text
 
 
 def test_plain_tells_the_line_of_playbook_and_suite_for_a_failing_task() -> None:

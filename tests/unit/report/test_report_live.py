@@ -166,9 +166,49 @@ def test_a_run_leaves_its_outcome_and_the_cursor(name: str, width: int) -> None:
     text = stream.getvalue()
     assert view.error is None
     assert text.rindex("\x1b[?25h") > text.rindex("\x1b[?25l")
-    for test in sample(name).tests:
-        assert f"{test.verdict.value.upper()}" in text
+    ended = [f"{test.name}  {test.verdict.value.upper()}" for test in sample(name).tests]
+    several = len(ended) + len(sample(name).not_run) > 1
+    plain = re.sub(r"\x1b\[[\d;?]*[A-Za-z]", "", text)
+    assert all((line in plain) is several for line in ended), "of a single test the summary says it"
     assert "n12 does not answer" in text
+
+
+def test_what_is_settled_keeps_to_the_width_and_is_not_broken_in_words() -> None:
+    stream = io.StringIO()
+    with LiveView(terminal(60, stream=stream, no_color=True), now=lambda: BEGIN + 5) as view:
+        for notice in notices(sample("failing_task")):
+            view(notice)
+        view(
+            Message(
+                at=BEGIN, level="warning", text="interrupted: ending the step, collecting logs, cleaning up"
+            )
+        )
+    lines = re.sub(r"\x1b\[[\d;?]*[A-Za-z]", "", stream.getvalue()).splitlines()
+    assert any(line.startswith("    step 2 deploy fail: ") and line.endswith("…") for line in lines)
+    assert any(
+        line.rstrip() == "interrupted: ending the step, collecting logs, cleaning up" for line in lines
+    )
+
+
+def test_an_echoed_interrupt_fits_on_the_last_line() -> None:
+    stream = io.StringIO()
+    with LiveView(terminal(80, stream=stream, no_color=True), now=lambda: BEGIN + 5) as view:
+        for notice in until_attempt("failing_check", 2):
+            view(notice)
+    footers = [line for line in re.split(r"[\r\n]", stream.getvalue()) if "tests done" in line]
+    plain = [re.sub(r"\x1b\[[\d;?]*[A-Za-z]", "", line) for line in footers]
+    assert plain
+    assert all(cell_len(line) <= 78 for line in plain)
+
+
+def test_verbose_tells_which_step_the_output_belongs_to() -> None:
+    stream = io.StringIO()
+    with LiveView(terminal(stream=stream, no_color=True), verbose=True, now=lambda: BEGIN) as view:
+        for notice in notices(sample("all_pass")):
+            view(notice)
+    text = re.sub(r"\x1b\[[\d;?]*[A-Za-z]", "", stream.getvalue()).replace("\r", "\n")
+    assert re.search(r"^step 1/\d+ init", text, re.MULTILINE)
+    assert re.search(r"^step 1/\d+ init: PASS after", text, re.MULTILINE)
 
 
 def test_without_colour_there_are_no_colours() -> None:

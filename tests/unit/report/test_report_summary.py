@@ -10,7 +10,8 @@ from report_script import SAMPLES, sample
 from rich.console import Console
 
 from e2e_ansible.errors import Problem, ProviderError, SuiteError
-from e2e_ansible.judge.result import RunResult
+from e2e_ansible.judge.result import RunResult, StepResult
+from e2e_ansible.report.finding import findings
 from e2e_ansible.report.problems import print_problems
 from e2e_ansible.report.summary import print_summary
 
@@ -33,7 +34,7 @@ def test_a_summary_is_one_screen_with_verdict_and_next_command(name: str) -> Non
     text = summary(result)
     lines = text.splitlines()
     assert len(lines) <= 40
-    assert all(len(line) <= 80 for line in lines)
+    assert all(len(line) <= 80 for line in lines if "e2e-ansible" not in line), "commands are never broken"
     assert result.verdict.value.upper() in text
     assert f"runs/{result.run_id}/report.html" in text
     assert (f"e2e-ansible rerun {result.run_id} --failed" in text) is (name != "all_pass")
@@ -47,7 +48,7 @@ def test_a_failing_check_is_told_with_what_was_seen_and_where_to_look() -> None:
     assert "data_integrity was not decided" in text
     assert "allowed admin_ui_accessible failed" in text
     assert "log steps/05-validate/ansible.log" in text
-    assert "evidence evidence/n11 evidence/n12 evidence/n13" in text
+    assert "logs in evidence/n11 evidence/n12 evidence/n13" in text
 
 
 def test_a_failing_task_is_told_with_both_lines() -> None:
@@ -56,6 +57,54 @@ def test_a_failing_task_is_told_with_both_lines() -> None:
     assert "plan/playbooks/02-deploy.yml:12" in text
     assert "suites/failsafety.yaml:26" in text
     assert "Not run: second_test" in text
+
+
+def test_an_error_that_only_repeats_checks_or_a_task_is_told_once() -> None:
+    result = sample("failing_check")
+    step = result.tests[0].workflow_steps[4]
+    bad = [check for check in step.validation_results if check.passed is not True and not check.allow_failure]
+    said = step.model_copy(update={"error": "\n".join(f"{check.check}: {check.message}" for check in bad)})
+    assert "error" in labels(step)
+    assert labels(said) == [label for label in labels(step) if label != "error"]
+    failed = sample("failing_task").tests[0].workflow_steps[1]
+    first = failed.failures[0]
+    said = failed.model_copy(
+        update={"error": f"{first.host}: {first.task!r} failed: {first.message}"},
+    )
+    assert "error" not in labels(said)
+    other = said.model_copy(update={"error": f"{first.host}: something else"})
+    assert "error" in labels(other)
+
+
+def labels(step: StepResult) -> list[str]:
+    return [finding.label for finding in findings(step)]
+
+
+@pytest.mark.parametrize(
+    ("folder", "words"),
+    [
+        ("runs/a", "a"),
+        ("elsewhere/a", "a --runs elsewhere"),
+        ("/some where/a", "a --runs '/some where'"),
+        ("a", "a --runs ."),
+    ],
+)
+def test_the_commands_say_where_the_run_is(folder: str, words: str) -> None:
+    stream = io.StringIO()
+    print_summary(Console(file=stream, width=80), sample("failing_check"), folder, plugins=True)
+    lines = stream.getvalue().splitlines()
+    assert f"details e2e-ansible report {words}" in lines
+    assert f"again   e2e-ansible rerun {words} --failed --allow-plugins" in lines
+
+
+def test_what_is_left_comes_with_the_command_that_removes_it() -> None:
+    result = sample("all_pass")
+    assert "destroy" not in summary(result).partition("PASS\n")[2]
+    kept = result.tests[0].model_copy(update={"kept": True})
+    text = summary(result.model_copy(update={"tests": (kept,)}))
+    assert f"remove  e2e-ansible destroy {result.run_id}" in text
+    assert f"e2e-ansible role observe --on all --deployment {kept.deployment_id}" in text
+    assert "remove  e2e-ansible destroy" in summary(sample("killed"))
 
 
 def test_infrastructure_and_unknown_are_not_blamed_on_the_product() -> None:
