@@ -1,0 +1,288 @@
+"""Each check against real clusters: red where its subject is broken, green where it is not.
+
+One cluster is deployed. Each situation breaks one thing of it, the play of a `validate` step looks once, and the judge
+holds every check against that look.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from real_runs import one_test, write_suite
+from role_nodes import Cluster
+
+from e2e_ansible import api
+from e2e_ansible.checks.registry import checks, isolated
+from e2e_ansible.compile.plan import Plan
+from e2e_ansible.deadline import Deadline
+from e2e_ansible.engine.event import Event
+from e2e_ansible.engine.processes import end_all
+from e2e_ansible.engine.protocol import Cancel, Outcome, PlayRequest
+from e2e_ansible.engine.runner import RunnerEngine
+from e2e_ansible.judge.record import AttemptEnded, AttemptRecord, StepRecord
+from e2e_ansible.judge.result import StepResult
+from e2e_ansible.judge.step import judge_step
+from e2e_ansible.providers.base import Operation
+from e2e_ansible.providers.local.deployment import local_node
+from e2e_ansible.providers.local.record import Store, default_home
+from e2e_ansible.providers.registry import get_provider
+from e2e_ansible.run.clean_up import destroy_run
+from e2e_ansible.run.folder import RunFolder
+
+pytestmark = pytest.mark.nodes
+
+UNIT = "postgresql@15-main"
+CONFIGURATION = "/var/lib/postgresql/15/main/postgresql.auto.conf"
+
+
+Situation = Callable[[Cluster], AbstractContextManager[None]]
+Look = tuple[Outcome, list[Event]]
+
+
+@dataclass
+class Eyes:
+    """Looks at a cluster with the play of a `validate` step, once in each situation, and judges what was seen."""
+
+    cluster: Cluster
+    folder: Path
+    looks: dict[str, Look] = field(default_factory=dict)
+
+    def plan(self, *checks: str) -> Plan:
+        """A test of one `validate` step."""
+        step = {"step": "validate", "checks": checks}
+        suite = write_suite(self.folder / "suite.json", look=one_test([step], size=3, admin_ui=True))
+        (plan,) = api.plan(api.load(suite))
+        return plan
+
+    def look(self, situation: Situation) -> Look:
+        """Bring about the situation, look, and end it; over connections that no other look has used."""
+        name = situation.__name__
+        if name not in self.looks:
+            with situation(self.cluster):
+                self.looks[name] = self._look(self.folder / name)
+            assert Deadline(20).wait_for(self._whole, 0.2), f"the cluster is not whole again after {name}"
+        return self.looks[name]
+
+    def _look(self, place: Path) -> Look:
+        plan = self.plan("cluster_status", "admin_ui_accessible", "data_integrity")
+        api.write(plan, place)
+        events: list[Event] = []
+        request = PlayRequest(
+            project=place,
+            playbook=plan.steps[0].playbook,
+            inventory="inventory/nodes.e2e.yml",
+            artifacts=place,
+            deadline_seconds=60,
+            token=f"{self.cluster.deployment}/{place.name}",
+            environment={"E2E_DEPLOYMENT": self.cluster.deployment, "ANSIBLE_HOME": str(self.folder)},
+        )
+        outcome = RunnerEngine().run(request, events.append, Cancel())
+        end_all(request.token)
+        assert outcome.rc == 0, (place / "ansible.log").read_text()
+        return outcome, events
+
+    def _whole(self) -> bool:
+        streaming = "select count(*) from pg_stat_replication where state = 'streaming'"
+        done = self.cluster.try_ssh("n11", f'cd / && runuser -u postgres -- psql -Atc "{streaming}"')
+        return done.stdout.strip() == "2"
+
+    def judge(self, check: str, look: Look) -> StepResult:
+        """The result of a step with this one check that saw this."""
+        plan = self.plan(check)
+        step = plan.steps[0]
+        ended = AttemptEnded(at=1, step=step.id, attempt=1, outcome=look[0])
+        attempt = AttemptRecord(number=1, started=0, ended=ended)
+        record = StepRecord(step=step.id, started=0, ended=1, attempts=[attempt])
+        return judge_step(plan, step, record, {(step.id, 1): look[1]})
+
+
+@pytest.fixture(scope="module")
+def eyes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Eyes]:
+    folder = tmp_path_factory.mktemp("checks")
+    suite = write_suite(folder / "suite.json", kept=one_test([{"step": "deploy"}], size=3, admin_ui=True))
+    try:
+        result = api.run(api.plan(api.load(suite)), keep="always", runs=folder / "runs")
+        assert result.exit_code == 0, result.tests[0].error
+        yield Eyes(Cluster(get_provider("local"), result.tests[0].deployment_id, folder), folder)
+    finally:
+        for manifest in folder.glob("runs/*/run.json"):
+            destroy_run(RunFolder.open(manifest.parent), get_provider, at=time.time())
+
+
+# ---- what is broken, and repaired again
+
+
+@contextmanager
+def healthy(cluster: Cluster) -> Iterator[None]:
+    """Nothing is."""
+    yield
+
+
+@contextmanager
+def primary_stopped(cluster: Cluster) -> Iterator[None]:
+    """PostgreSQL on the primary is."""
+    cluster.ssh("n11", f"systemctl stop {UNIT}")
+    yield
+    cluster.ssh("n11", f"systemctl start {UNIT}")
+
+
+@contextmanager
+def replica_cut_off(cluster: Cluster) -> Iterator[None]:
+    """A replica runs and receives nothing."""
+    cluster.ssh("n12", f"cp -p {CONFIGURATION} /root; sed -i /^primary_conninfo/d {CONFIGURATION}")
+    cluster.sql("n12", "select pg_reload_conf()")
+    assert Deadline(10).wait_for(
+        lambda: cluster.sql("n12", "select count(*) from pg_stat_wal_receiver") == "0"
+    )
+    yield
+    cluster.ssh("n12", f"cp -p /root/postgresql.auto.conf {CONFIGURATION}")
+    cluster.sql("n12", "select pg_reload_conf()")
+
+
+@contextmanager
+def node_off(cluster: Cluster) -> Iterator[None]:
+    """A replica is off."""
+    cluster.power("n13", Operation.HARD_OFF)
+    yield
+    cluster.power("n13", Operation.ON)
+
+
+@contextmanager
+def sshd_stopped(cluster: Cluster) -> Iterator[None]:
+    """A node is on and refuses ssh; that is repaired from its own namespaces."""
+    cluster.ssh("n12", "systemctl stop ssh")
+    yield
+    store = Store(default_home())
+    deployment = store.load(cluster.deployment)
+    (leader,) = local_node(deployment, deployment.node("n12"), store).running().leaders
+    inside = ["nsenter", "--target", str(leader.pid), "--mount", "--pid", "--net", "--ipc", "--uts"]
+    subprocess.run([*inside, "systemctl", "start", "ssh"], check=True, timeout=30)
+
+
+@contextmanager
+def cockpit_stopped(cluster: Cluster) -> Iterator[None]:
+    """Nobody listens on the port of the admin UI of a node."""
+    cluster.ssh("n12", "systemctl stop cockpit.socket cockpit.service")
+    yield
+    cluster.ssh("n12", "systemctl start cockpit.socket")
+
+
+@contextmanager
+def all_off(cluster: Cluster) -> Iterator[None]:
+    """Every node is off."""
+    for name in ("n11", "n12", "n13"):
+        cluster.power(name, Operation.HARD_OFF)
+    yield
+    for name in ("n11", "n12", "n13"):
+        cluster.power(name, Operation.ON)
+
+
+GREEN = ("pass", None)
+RED = ("fail", "product")
+UNKNOWN = ("unknown", "infrastructure")
+SITUATIONS = {
+    healthy: [
+        ("cluster_status", GREEN, "n11 takes writes"),
+        ("all_nodes_running", GREEN, "n11, n12, n13 run"),
+        ("ssh_connectivity", GREEN, "n11, n12, n13"),
+        ("node_status:n12", GREEN, "n12"),
+        ("database_running", GREEN, "n11, n12, n13"),
+        ("admin_ui_accessible", GREEN, "n11, n12, n13"),
+        ("cluster_status_stopped", RED, "n11 (power on, ssh answers, system running) answers over ssh"),
+        ("vms_powered_off", RED, "n11 is on"),
+        ("database_down", RED, "accepts connections on n11, n12, n13"),
+        ("cluster_degraded", RED, "nothing is missing on n11, n12, n13"),
+        ("cluster_critical", RED, "n11 takes writes"),
+        ("database_degraded", RED, "nothing is missing on n11, n12, n13"),
+        ("node_status:n12:stopped", RED, "n12"),
+        ("node_status:n12:unreachable", RED, "n12"),
+        ("data_integrity", UNKNOWN, "no row was acknowledged"),
+    ],
+    primary_stopped: [
+        ("cluster_status", RED, "PostgreSQL on n11 does not accept connections"),
+        ("database_running", RED, "PostgreSQL on n11 does not accept connections"),
+        ("cluster_degraded", RED, "no node takes writes"),
+        ("database_degraded", RED, "no node takes writes"),
+        ("cluster_critical", GREEN, "no node takes writes: n11"),
+        ("all_nodes_running", GREEN, "n11"),
+        ("database_down", RED, "accepts connections on n12, n13"),
+    ],
+    replica_cut_off: [
+        ("cluster_status", RED, "the receiver of the standby n12 is absent, not streaming"),
+        ("database_running", RED, "the primary n11 lists 1 of 2 streaming replicas"),
+        ("cluster_degraded", GREEN, "n12"),
+        ("database_degraded", GREEN, "n12"),
+        ("cluster_critical", RED, "n11 takes writes"),
+    ],
+    node_off: [
+        ("all_nodes_running", RED, "n13 (power off) does not run"),
+        ("ssh_connectivity", RED, "n13 (power off) does not answer"),
+        ("node_status:n13", RED, "n13 (power off) does not run"),
+        ("node_status:n13:stopped", GREEN, "n13"),
+        ("node_status:n13:unreachable", GREEN, "n13"),
+        ("node_status:n12:stopped", RED, "n12"),
+        ("cluster_status", RED, "n13 (power off) does not run"),
+        ("database_running", RED, "n13 (power off) does not run"),
+        ("cluster_degraded", GREEN, "n13"),
+        ("vms_powered_off", RED, "n11 is on"),
+        ("cluster_status_stopped", RED, "n12"),
+    ],
+    sshd_stopped: [
+        ("ssh_connectivity", RED, "n12 (power on, no ssh, refused"),
+        ("all_nodes_running", RED, "n12 (power on, no ssh, refused"),
+        ("node_status:n12", RED, "n12 (power on, no ssh, refused"),
+        ("node_status:n12:stopped", RED, "n12 is on"),
+        ("node_status:n12:unreachable", GREEN, "n12"),
+        ("cluster_status", RED, "n12"),
+        ("vms_powered_off", RED, "n12 is on"),
+    ],
+    cockpit_stopped: [
+        ("admin_ui_accessible", RED, "n12: no answer from https://"),
+        ("all_nodes_running", GREEN, "n12"),
+        ("database_running", GREEN, "n12"),
+    ],
+    all_off: [
+        ("cluster_status_stopped", GREEN, "n11, n12, n13"),
+        ("vms_powered_off", GREEN, "n11, n12, n13"),
+        ("database_down", GREEN, "n11"),
+        ("cluster_critical", GREEN, "3 of 3 nodes are down"),
+        ("cluster_degraded", RED, "3 of 3 nodes are down"),
+        ("cluster_status", RED, "n11 (power off) does not run"),
+        ("database_running", RED, "n11 (power off) does not run"),
+        ("database_degraded", RED, "no node takes writes"),
+        ("admin_ui_accessible", RED, "n11"),
+    ],
+}
+CASES = [
+    pytest.param(situation, *case, id=f"{situation.__name__}-{case[0]}")
+    for situation, cases in SITUATIONS.items()
+    for case in cases
+]
+
+
+@pytest.mark.parametrize(("situation", "check", "decision", "words"), CASES)
+def test_check(
+    eyes: Eyes, situation: Situation, check: str, decision: tuple[str, str | None], words: str
+) -> None:
+    step = eyes.judge(check, eyes.look(situation))
+    (result,) = step.validation_results
+    assert (step.verdict, step.cause) == decision, result.message
+    assert words in result.message
+    assert step.error == (None if decision == GREEN else f"{check}: {result.message}")
+
+
+def test_every_check_is_red_in_one_situation_and_green_in_another() -> None:
+    decisions: dict[str, set[tuple[str, str | None]]] = {}
+    for cases in SITUATIONS.values():
+        for check, decision, _ in cases:
+            decisions.setdefault(check.partition(":")[0], set()).add(decision)
+    with isolated():
+        names = set(checks())
+    assert set(decisions) == names
+    assert {name for name, found in decisions.items() if {RED, GREEN} - found} == {"data_integrity"}
