@@ -29,23 +29,24 @@ from e2e_ansible.checks import (
 )
 from e2e_ansible.checks.custom import load_folder
 from e2e_ansible.compile.compiler import compile_suite
-from e2e_ansible.compile.plan import Judgement, Plan, Replay
+from e2e_ansible.compile.plan import Plan
 from e2e_ansible.content import content_digest
 from e2e_ansible.engine.protocol import Engine
 from e2e_ansible.errors import UsageError
 from e2e_ansible.judge.result import RunResult, StepResult, TestResult
-from e2e_ansible.judge.verdict import Cause, Status, Verdict
 from e2e_ansible.names import suggestion
+from e2e_ansible.report.notice import Listener
 from e2e_ansible.run.context import RunOptions
 from e2e_ansible.run.folder import RunFolder
-from e2e_ansible.run.notice import Listener
 from e2e_ansible.run.plan_folder import write_plan
 from e2e_ansible.run.results import read_run
 from e2e_ansible.run.session import run_plans
 from e2e_ansible.steps.base import CompileContext, CompiledStep, StepType, Unsafe, play
+from e2e_ansible.steps.judgement import Judgement, Replay
 from e2e_ansible.steps.registry import register, step_types
 from e2e_ansible.suite.load import load_suite
 from e2e_ansible.suite.model import Keep, StepOptions, Suite
+from e2e_ansible.verdict import Cause, Status, Verdict
 
 __all__ = [
     "RUNS",

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 from e2e_ansible.checks.base import Check, Outcome, Situation, failed, passed, unknown
 from e2e_ansible.checks.database import accepting, names, unobserved, writers
 from e2e_ansible.checks.nodes import blind_among
-from e2e_ansible.judge.durability import Ranges, count, describe, difference, merge
 from e2e_ansible.nodes.observation import NodeObservation, Postgres
+from e2e_ansible.oracle.ranges import Ranges, count, describe, difference, merge
 
 __all__ = ["CHECKS", "data_integrity"]
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import typer
 
-from e2e_ansible.judge.verdict import Cause, Verdict, exit_code
+from e2e_ansible.verdict import Cause, Verdict, exit_code
 
 __all__ = ["EXAMPLES", "manual"]
 

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from e2e_ansible.compile.plan import Plan
     from e2e_ansible.judge.result import RunResult
+    from e2e_ansible.report.notice import Listener
     from e2e_ansible.run.context import RunOptions
     from e2e_ansible.run.folder import RunFolder
-    from e2e_ansible.run.notice import Listener
 
 __all__ = ["run_and_show", "show"]
 

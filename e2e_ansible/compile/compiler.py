@@ -7,9 +7,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from e2e_ansible.compile.plan import Judgement, Plan, PlannedNode, PlannedStep
+from e2e_ansible.compile.plan import Plan, PlannedNode, PlannedStep
 from e2e_ansible.compile.render import REGISTERED, entry, playbook_text, to_yaml, used_registers
 from e2e_ansible.steps.base import CompileContext, CompiledStep, Play, StepType, play
+from e2e_ansible.steps.judgement import Judgement
 from e2e_ansible.suite.model import Step, Suite, Test
 
 __all__ = [

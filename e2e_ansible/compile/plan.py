@@ -4,50 +4,18 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from enum import StrEnum
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from e2e_ansible.judge.verdict import Cause, Verdict
-from e2e_ansible.suite.model import Database, Keep, Requirements, Retry, SourceRef
+from e2e_ansible.steps.judgement import Judgement, Replay
+from e2e_ansible.suite.model import Database, Keep, Requirements, SourceRef
 
-__all__ = ["Judgement", "Plan", "PlannedNode", "PlannedStep", "Replay"]
+__all__ = ["Plan", "PlannedNode", "PlannedStep"]
 
 
 class _Model(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Replay(StrEnum):
-    """What a resumed run may do with a step that had begun."""
-
-    REPEATABLE = "repeatable"
-    VERIFY_FIRST = "verify-first"
-    NEVER = "never"
-
-
-class Judgement(_Model):
-    """How a step's events become a verdict.
-
-    `failure_cause` and `timeout_cause` are the causes when nothing more special is known.
-    `proofs` names the hosts that must each return a proof (`e2e_proof`) of what was done to them; without it
-    the step gets the verdict `unproved`, never pass. `observes` says that the play returns an observation, which
-    `checks` are held against. `disconnects` are the hosts that may become unreachable during this step; `away`
-    those that earlier steps took away on purpose.
-    """
-
-    failure_cause: Cause = Cause.INFRASTRUCTURE
-    timeout_cause: Cause = Cause.INFRASTRUCTURE
-    proofs: tuple[str, ...] = ()
-    unproved: Verdict = Verdict.UNKNOWN
-    observes: bool = False
-    checks: tuple[str, ...] = ()
-    allow_failures: tuple[str, ...] = ()
-    retry: Retry = Retry()
-    disconnects: tuple[str, ...] = ()
-    away: tuple[str, ...] = ()
-    register_as: str | None = None
 
 
 class PlannedNode(_Model):

@@ -15,8 +15,8 @@ from e2e_ansible.judge.cause import cause_of, is_infrastructure
 from e2e_ansible.judge.fold import Facts, fold
 from e2e_ansible.judge.record import AttemptEnded, AttemptRecord
 from e2e_ansible.judge.result import CheckResult, Failure
-from e2e_ansible.judge.verdict import Cause, Verdict
 from e2e_ansible.nodes.observation import Observation
+from e2e_ansible.verdict import Cause, Verdict
 
 __all__ = ["Judged", "checks_of", "judge_attempt", "situation"]
 

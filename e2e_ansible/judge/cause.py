@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from e2e_ansible.judge.result import Failure
-from e2e_ansible.judge.verdict import Cause
+from e2e_ansible.verdict import Cause
 
 __all__ = ["cause_of", "is_infrastructure"]
 

@@ -6,9 +6,9 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from e2e_ansible.judge.verdict import Cause, Status, Verdict, exit_code
 from e2e_ansible.nodes.observation import Observation
 from e2e_ansible.suite.model import SourceRef
+from e2e_ansible.verdict import Cause, Status, Verdict, exit_code
 
 __all__ = ["CheckResult", "Failure", "Proof", "RunResult", "StepResult", "TaskTiming", "TestResult"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from e2e_ansible.judge.result import RunResult, TestResult
-from e2e_ansible.judge.verdict import Cause, Verdict, worst
+from e2e_ansible.verdict import Cause, Verdict, worst
 
 __all__ = ["judge_run"]
 

@@ -10,7 +10,7 @@ from e2e_ansible.engine.protocol import Ended
 from e2e_ansible.judge.attempt import Judged, judge_attempt
 from e2e_ansible.judge.record import StepRecord
 from e2e_ansible.judge.result import CheckResult, StepResult
-from e2e_ansible.judge.verdict import Cause, Status, Verdict
+from e2e_ansible.verdict import Cause, Status, Verdict
 
 __all__ = ["Events", "judge_step", "log_path"]
 

@@ -8,7 +8,7 @@ from e2e_ansible.compile.plan import Plan
 from e2e_ansible.judge.record import TestRecord
 from e2e_ansible.judge.result import StepResult, TestResult
 from e2e_ansible.judge.step import Events, judge_step
-from e2e_ansible.judge.verdict import Cause, Status, Verdict
+from e2e_ansible.verdict import Cause, Status, Verdict
 
 __all__ = ["judge_test"]
 

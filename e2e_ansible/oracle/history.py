@@ -8,7 +8,7 @@ from enum import StrEnum
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from e2e_ansible.errors import HarnessError
-from e2e_ansible.judge.durability import Ranges, to_ranges
+from e2e_ansible.oracle.ranges import Ranges, to_ranges
 
 __all__ = ["Event", "Record", "acknowledged", "marks", "parse", "unknown_ids"]
 

@@ -12,7 +12,6 @@ from jinja2 import Environment, StrictUndefined, Template
 from markupsafe import Markup
 
 from e2e_ansible.judge.result import RunResult, StepResult, TestResult
-from e2e_ansible.judge.verdict import Verdict
 from e2e_ansible.report.finding import Finding, findings
 from e2e_ansible.report.pen import sign
 from e2e_ansible.report.sight import Sight, sights
@@ -27,6 +26,7 @@ from e2e_ansible.report.words import (
     mark_of,
     stamp,
 )
+from e2e_ansible.verdict import Verdict
 
 __all__ = ["html"]
 

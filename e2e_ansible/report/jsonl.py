@@ -7,8 +7,8 @@ import math
 from collections.abc import Mapping
 from typing import IO
 
+from e2e_ansible.report.notice import Notice
 from e2e_ansible.report.sink import LineSink
-from e2e_ansible.run.notice import Notice
 
 __all__ = ["JsonView"]
 

@@ -7,7 +7,6 @@ from pathlib import PurePosixPath
 from xml.etree import ElementTree
 
 from e2e_ansible.judge.result import RunResult, StepResult, TestResult
-from e2e_ansible.judge.verdict import Cause, Verdict
 from e2e_ansible.report.finding import allowed, check_words, findings
 from e2e_ansible.report.sight import sights
 from e2e_ansible.report.words import (
@@ -20,6 +19,7 @@ from e2e_ansible.report.words import (
     stamp,
     verdict_words,
 )
+from e2e_ansible.verdict import Cause, Verdict
 
 __all__ = ["junit_xml"]
 

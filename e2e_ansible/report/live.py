@@ -16,11 +16,7 @@ from rich.text import Text
 from e2e_ansible.judge.result import TestResult
 from e2e_ansible.report.finding import findings
 from e2e_ansible.report.narration import Narration
-from e2e_ansible.report.pen import STYLES, Pen
-from e2e_ansible.report.progress import RunProgress
-from e2e_ansible.report.screen import Screen
-from e2e_ansible.report.words import Mark, clean, count, duration, mark_of, verdict_words
-from e2e_ansible.run.notice import (
+from e2e_ansible.report.notice import (
     Attempted,
     Message,
     Notice,
@@ -30,6 +26,10 @@ from e2e_ansible.run.notice import (
     TestEnded,
     TestStarted,
 )
+from e2e_ansible.report.pen import STYLES, Pen
+from e2e_ansible.report.progress import RunProgress
+from e2e_ansible.report.screen import Screen
+from e2e_ansible.report.words import Mark, clean, count, duration, mark_of, verdict_words
 
 __all__ = ["LiveView", "usable"]
 

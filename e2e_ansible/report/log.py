@@ -8,9 +8,9 @@ from types import TracebackType
 from typing import Self
 
 from e2e_ansible.report.narration import Narration, subject
+from e2e_ansible.report.notice import Notice
 from e2e_ansible.report.sink import LineSink
 from e2e_ansible.report.words import stamp
-from e2e_ansible.run.notice import Notice
 
 __all__ = ["TestLog"]
 

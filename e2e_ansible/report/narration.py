@@ -3,20 +3,8 @@
 from __future__ import annotations
 
 from e2e_ansible.judge.result import StepResult, TestResult
-from e2e_ansible.judge.verdict import Verdict
 from e2e_ansible.report.finding import allowed, check_words, failing, findings
-from e2e_ansible.report.words import (
-    Mark,
-    cause_words,
-    clean,
-    count,
-    duration,
-    join_path,
-    mark_of,
-    purpose,
-    verdict_words,
-)
-from e2e_ansible.run.notice import (
+from e2e_ansible.report.notice import (
     Attempted,
     Message,
     Notice,
@@ -29,6 +17,18 @@ from e2e_ansible.run.notice import (
     TestEnded,
     TestStarted,
 )
+from e2e_ansible.report.words import (
+    Mark,
+    cause_words,
+    clean,
+    count,
+    duration,
+    join_path,
+    mark_of,
+    purpose,
+    verdict_words,
+)
+from e2e_ansible.verdict import Verdict
 
 __all__ = ["Narration", "subject"]
 

@@ -10,8 +10,8 @@ from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
-from e2e_ansible.judge.verdict import Verdict
 from e2e_ansible.report.words import Mark, clean
+from e2e_ansible.verdict import Verdict
 
 __all__ = ["STYLES", "Pen", "patient", "sign"]
 

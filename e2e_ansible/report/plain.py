@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import IO
 
 from e2e_ansible.report.narration import Narration, subject
+from e2e_ansible.report.notice import Notice, RunStarted
 from e2e_ansible.report.sink import LineSink
 from e2e_ansible.report.words import clean, clock
-from e2e_ansible.run.notice import Notice, RunStarted
 
 __all__ = ["PlainView"]
 

@@ -6,9 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from e2e_ansible.judge.result import StepResult
-from e2e_ansible.judge.verdict import Verdict
-from e2e_ansible.report.words import Mark, mark_of
-from e2e_ansible.run.notice import (
+from e2e_ansible.report.notice import (
     Attempted,
     Message,
     Notice,
@@ -20,6 +18,8 @@ from e2e_ansible.run.notice import (
     TestEnded,
     TestStarted,
 )
+from e2e_ansible.report.words import Mark, mark_of
+from e2e_ansible.verdict import Verdict
 
 __all__ = ["RunProgress", "StepProgress", "TestProgress"]
 

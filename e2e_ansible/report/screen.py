@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 from rich.text import Text
 
-from e2e_ansible.judge.verdict import Verdict
 from e2e_ansible.report.finding import check_words, failing
 from e2e_ansible.report.pen import STYLES, Pen
 from e2e_ansible.report.progress import RunProgress, StepProgress, TestProgress
 from e2e_ansible.report.words import Mark, duration, purpose
+from e2e_ansible.verdict import Verdict
 
 __all__ = ["Screen", "shares", "window"]
 

@@ -9,7 +9,6 @@ from rich.table import Table
 from rich.text import Text
 
 from e2e_ansible.judge.result import RunResult, StepResult, TestResult
-from e2e_ansible.judge.verdict import Cause, Verdict
 from e2e_ansible.report.finding import Finding, allowed, check_words, findings
 from e2e_ansible.report.pen import STYLES, Pen, patient
 from e2e_ansible.report.words import (
@@ -23,6 +22,7 @@ from e2e_ansible.report.words import (
     shorten,
     verdict_words,
 )
+from e2e_ansible.verdict import Cause, Verdict
 
 __all__ = ["print_summary"]
 

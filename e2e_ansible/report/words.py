@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 
 from e2e_ansible.judge.result import StepResult
-from e2e_ansible.judge.verdict import Cause, Status, Verdict
+from e2e_ansible.verdict import Cause, Status, Verdict
 
 __all__ = [
     "CAUSE_WORDS",

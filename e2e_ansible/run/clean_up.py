@@ -9,11 +9,11 @@ from pathlib import Path
 from e2e_ansible.engine.processes import end_all
 from e2e_ansible.errors import CleanUpError, E2EError
 from e2e_ansible.judge.record import CleanUpEnded
-from e2e_ansible.judge.verdict import Verdict
 from e2e_ansible.providers.base import Provider
 from e2e_ansible.run.folder import RunFolder
 from e2e_ansible.run.scratch import remove_scratch
 from e2e_ansible.suite.model import Keep
+from e2e_ansible.verdict import Verdict
 
 __all__ = ["clean_up", "destroy_run", "keeps"]
 

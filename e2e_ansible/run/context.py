@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from e2e_ansible.engine.protocol import Cancel, Engine
 from e2e_ansible.providers.base import Provider
 from e2e_ansible.providers.registry import get_provider
-from e2e_ansible.run.notice import Listener, Message, Notice
+from e2e_ansible.report.notice import Listener, Message, Notice
 from e2e_ansible.suite.model import Keep
 
 __all__ = ["Megaphone", "RunContext", "RunOptions"]

@@ -9,10 +9,10 @@ from pathlib import Path
 from e2e_ansible.compile.plan import Plan
 from e2e_ansible.deadline import Deadline
 from e2e_ansible.errors import HarnessError
-from e2e_ansible.judge.durability import Ranges
 from e2e_ansible.oracle.config import WriterConfig
 from e2e_ansible.oracle.history import acknowledged, parse
 from e2e_ansible.oracle.process import WriterProcess
+from e2e_ansible.oracle.ranges import Ranges
 from e2e_ansible.providers.base import Node
 
 __all__ = ["IntegrityWriter"]

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from e2e_ansible.engine.protocol import Cancel
 from e2e_ansible.errors import UsageError
 from e2e_ansible.judge.result import TestResult
-from e2e_ansible.judge.verdict import Verdict
+from e2e_ansible.verdict import Verdict
 
 __all__ = ["Job", "run_jobs", "within_budget"]
 

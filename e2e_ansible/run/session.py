@@ -18,11 +18,11 @@ from e2e_ansible.errors import InfrastructureError
 from e2e_ansible.judge.result import RunResult, TestResult
 from e2e_ansible.providers.base import Provider
 from e2e_ansible.providers.registry import get_provider
-from e2e_ansible.run import notice
+from e2e_ansible.report import notice
+from e2e_ansible.report.notice import Listener
 from e2e_ansible.run.context import Megaphone, RunContext, RunOptions
 from e2e_ansible.run.folder import Manifest, RunFolder, manifest_tests
 from e2e_ansible.run.interrupts import interrupts
-from e2e_ansible.run.notice import Listener
 from e2e_ansible.run.plan_folder import write_plan
 from e2e_ansible.run.requirements import check_requirements
 from e2e_ansible.run.results import run_result, write_reports

@@ -19,7 +19,6 @@ from e2e_ansible.engine.protocol import Ended, Outcome, PlayRequest
 from e2e_ansible.errors import E2EError, InfrastructureError
 from e2e_ansible.judge.attempt import Judged, checks_of, judge_attempt, situation
 from e2e_ansible.judge.cause import is_infrastructure
-from e2e_ansible.judge.durability import Ranges
 from e2e_ansible.judge.fold import fold
 from e2e_ansible.judge.record import (
     AttemptEnded,
@@ -34,13 +33,14 @@ from e2e_ansible.judge.record import (
 )
 from e2e_ansible.judge.result import StepResult
 from e2e_ansible.judge.step import judge_step
-from e2e_ansible.judge.verdict import Verdict
 from e2e_ansible.nodes.observation import Observation
-from e2e_ansible.run import notice
+from e2e_ansible.oracle.ranges import Ranges
+from e2e_ansible.report import notice
 from e2e_ansible.run.context import RunContext
 from e2e_ansible.run.folder import TestFolder, write_private
 from e2e_ansible.run.integrity import IntegrityWriter
 from e2e_ansible.run.journal import EventLog
+from e2e_ansible.verdict import Verdict
 
 __all__ = ["StepRun", "trouble_of"]
 

@@ -20,10 +20,9 @@ from e2e_ansible.judge.record import (
 )
 from e2e_ansible.judge.result import TestResult
 from e2e_ansible.judge.test import judge_test
-from e2e_ansible.judge.verdict import Verdict
 from e2e_ansible.providers.base import Provider
+from e2e_ansible.report import notice
 from e2e_ansible.report.log import TestLog
-from e2e_ansible.run import notice
 from e2e_ansible.run.clean_up import clean_up, keeps
 from e2e_ansible.run.context import RunContext
 from e2e_ansible.run.evidence import collect
@@ -32,6 +31,7 @@ from e2e_ansible.run.integrity import IntegrityWriter
 from e2e_ansible.run.journal import EventLog, Journal, read_events
 from e2e_ansible.run.results import read_test
 from e2e_ansible.run.step_run import StepRun, trouble_of
+from e2e_ansible.verdict import Verdict
 
 __all__ = ["run_test"]
 

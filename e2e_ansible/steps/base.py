@@ -21,8 +21,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Generic, TypeVar
 
-from e2e_ansible.compile.plan import Judgement, Replay
 from e2e_ansible.providers.capabilities import Requirement
+from e2e_ansible.steps.judgement import Judgement, Replay
 from e2e_ansible.suite.model import Parameters, StepOptions
 
 __all__ = ["CompileContext", "CompiledStep", "Play", "StepType", "Unsafe", "play"]

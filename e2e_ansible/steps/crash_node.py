@@ -7,9 +7,9 @@ from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
-from e2e_ansible.compile.plan import Judgement
 from e2e_ansible.providers.capabilities import Requirement
 from e2e_ansible.steps.base import CompileContext, CompiledStep, StepType, play
+from e2e_ansible.steps.judgement import Judgement
 from e2e_ansible.steps.node import NodeOptions
 
 __all__ = ["CrashNode", "CrashOptions"]

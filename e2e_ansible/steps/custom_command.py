@@ -7,10 +7,10 @@ from typing import Annotated
 
 from pydantic import Field
 
-from e2e_ansible.compile.plan import Judgement, Replay
-from e2e_ansible.judge.verdict import Cause
 from e2e_ansible.steps.base import CompileContext, CompiledStep, Play, StepType, Unsafe, play
+from e2e_ansible.steps.judgement import Judgement, Replay
 from e2e_ansible.suite.model import Name, StepOptions
+from e2e_ansible.verdict import Cause
 
 __all__ = ["CustomCommand", "CustomCommandOptions"]
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from e2e_ansible.compile.plan import Judgement
-from e2e_ansible.judge.verdict import Cause
 from e2e_ansible.steps.base import CompileContext, CompiledStep, StepType
+from e2e_ansible.steps.judgement import Judgement
 from e2e_ansible.steps.provisioning import provision
 from e2e_ansible.suite.model import StepOptions
+from e2e_ansible.verdict import Cause
 
 __all__ = ["Destroy"]
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from e2e_ansible.compile.plan import Replay
 from e2e_ansible.steps.base import CompileContext, CompiledStep, StepType
+from e2e_ansible.steps.judgement import Replay
 from e2e_ansible.steps.provisioning import provision
 from e2e_ansible.suite.model import StepOptions
 

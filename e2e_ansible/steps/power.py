@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
-from e2e_ansible.compile.plan import Judgement
-from e2e_ansible.judge.verdict import Verdict
 from e2e_ansible.steps.base import CompiledStep, play
+from e2e_ansible.steps.judgement import Judgement
+from e2e_ansible.verdict import Verdict
 
 __all__ = ["DEADLINE_SECONDS", "start", "stop"]
 

@@ -7,9 +7,9 @@ from typing import Literal
 
 from pydantic import Field
 
-from e2e_ansible.compile.plan import Judgement
 from e2e_ansible.providers.capabilities import Requirement
 from e2e_ansible.steps.base import CompileContext, CompiledStep, StepType, play
+from e2e_ansible.steps.judgement import Judgement
 from e2e_ansible.steps.node import NodeOptions
 
 __all__ = ["RestartNode", "RestartOptions"]

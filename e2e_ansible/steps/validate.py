@@ -6,10 +6,10 @@ from pydantic import Field
 
 from e2e_ansible.checks.base import Check
 from e2e_ansible.checks.registry import checks
-from e2e_ansible.compile.plan import Judgement, Replay
-from e2e_ansible.judge.verdict import Cause
 from e2e_ansible.steps.base import CompileContext, CompiledStep, StepType, play
+from e2e_ansible.steps.judgement import Judgement, Replay
 from e2e_ansible.suite.model import Retry, StepOptions
+from e2e_ansible.verdict import Cause
 
 __all__ = ["Validate", "ValidateOptions"]
 

@@ -22,17 +22,17 @@ from e2e_ansible import api
 from e2e_ansible.compile.compiler import compile_suite
 from e2e_ansible.compile.plan import Plan
 from e2e_ansible.judge.result import RunResult, StepResult, TestResult
-from e2e_ansible.judge.verdict import Cause, Verdict
 from e2e_ansible.providers.local.record import default_home
 from e2e_ansible.providers.registry import get_provider
+from e2e_ansible.report.notice import Notice, StepStarted, TaskStarted, TestStarted
 from e2e_ansible.run.clean_up import destroy_run
 from e2e_ansible.run.folder import RunFolder
-from e2e_ansible.run.notice import Notice, StepStarted, TaskStarted, TestStarted
 from e2e_ansible.steps.base import CompileContext, CompiledStep, StepType, play
 from e2e_ansible.steps.provisioning import provision
 from e2e_ansible.suite.load import load_suite
 from e2e_ansible.suite.model import StepOptions
 from e2e_ansible.suite.vocabulary import Vocabulary
+from e2e_ansible.verdict import Cause, Verdict
 
 Steps = Sequence[Mapping[str, Any]]
 PASS = ("pass", None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from e2e_ansible.compile.plan import Judgement, Plan, PlannedNode, PlannedStep, Replay
+from e2e_ansible.compile.plan import Plan, PlannedNode, PlannedStep
 from e2e_ansible.engine.event import Event, Kind
 from e2e_ansible.engine.protocol import Ended, Outcome
 from e2e_ansible.judge.record import (
@@ -19,9 +19,10 @@ from e2e_ansible.judge.record import (
     TestEnded,
     TestStarted,
 )
-from e2e_ansible.judge.verdict import Cause, Verdict
 from e2e_ansible.nodes.observation import Postgres, Replica
+from e2e_ansible.steps.judgement import Judgement, Replay
 from e2e_ansible.suite.model import Requirements, Retry, SourceRef
+from e2e_ansible.verdict import Cause, Verdict
 
 SOURCE = SourceRef(file="suite.yaml", line=7, column=5)
 DONE = Outcome(ended=Ended.COMPLETED, rc=0)

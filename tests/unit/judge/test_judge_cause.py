@@ -8,7 +8,7 @@ import pytest
 
 from e2e_ansible.judge.cause import cause_of, is_infrastructure
 from e2e_ansible.judge.result import Failure
-from e2e_ansible.judge.verdict import Cause
+from e2e_ansible.verdict import Cause
 
 PRODUCT, INFRASTRUCTURE, HARNESS, CLEAN_UP = (
     Cause.PRODUCT,

@@ -16,7 +16,7 @@ from typing import Any
 import psycopg
 
 from e2e_ansible.deadline import Deadline
-from e2e_ansible.judge.durability import to_ranges
+from e2e_ansible.oracle.ranges import to_ranges
 
 PASSWORD = "s3cr3t'with\\odd$signs"
 _MISSING = "no PostgreSQL server programs (initdb, postgres): install the package postgresql"

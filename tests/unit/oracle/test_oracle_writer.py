@@ -17,11 +17,11 @@ from oracle_postgres import PASSWORD, Server
 from e2e_ansible.checks import Situation, evaluate
 from e2e_ansible.deadline import Deadline
 from e2e_ansible.errors import HarnessError
-from e2e_ansible.judge.durability import count, difference, to_ranges
 from e2e_ansible.nodes.observation import NodeObservation, Observation, Postgres, PowerState
 from e2e_ansible.oracle.config import WriterConfig, save
 from e2e_ansible.oracle.history import Event, Record, acknowledged, marks, parse, unknown_ids
 from e2e_ansible.oracle.process import WriterProcess
+from e2e_ansible.oracle.ranges import count, difference, to_ranges
 
 _BACKEND = "(select pid from pg_stat_activity where application_name = 'e2e-integrity')"
 

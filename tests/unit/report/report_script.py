@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from e2e_ansible.judge.result import RunResult, StepResult, TestResult
-from e2e_ansible.run.notice import (
+from e2e_ansible.report.notice import (
     Attempted,
     Message,
     Notice,

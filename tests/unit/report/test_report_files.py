@@ -11,9 +11,9 @@ import pytest
 from report_script import SAMPLES, sample
 
 from e2e_ansible.judge.result import RunResult, TestResult
-from e2e_ansible.judge.verdict import Cause, Verdict
 from e2e_ansible.report.html import html
 from e2e_ansible.report.junit import junit_xml
+from e2e_ansible.verdict import Cause, Verdict
 
 HOSTILE = (
     "</td><script>alert(1)</script>\"'& ]]> \x00\x08\x1b[31m\ufffe\udcff {{ 7*7 }} {% raw %} [[ATTACHMENT|x]]"

@@ -14,8 +14,8 @@ from report_script import SAMPLES, notices, sample
 
 from e2e_ansible.report.jsonl import JsonView
 from e2e_ansible.report.log import TestLog
+from e2e_ansible.report.notice import Message, Notice, Output, StepEnded
 from e2e_ansible.report.plain import PlainView
-from e2e_ansible.run.notice import Message, Notice, Output, StepEnded
 
 
 class Broken(io.StringIO):

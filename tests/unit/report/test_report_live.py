@@ -15,10 +15,10 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from e2e_ansible.report.live import LiveView, usable
+from e2e_ansible.report.notice import Attempted, Message, Notice, RunEnded, TestEnded, TestStarted
 from e2e_ansible.report.pen import Pen
 from e2e_ansible.report.progress import RunProgress
 from e2e_ansible.report.screen import Screen, shares, window
-from e2e_ansible.run.notice import Attempted, Message, Notice, RunEnded, TestEnded, TestStarted
 
 BEGIN = 1735732800.0
 

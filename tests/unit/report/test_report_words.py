@@ -7,7 +7,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from e2e_ansible.judge.result import StepResult
-from e2e_ansible.judge.verdict import Cause, Status, Verdict
 from e2e_ansible.report.words import (
     CAUSE_WORDS,
     Mark,
@@ -22,6 +21,7 @@ from e2e_ansible.report.words import (
     verdict_words,
 )
 from e2e_ansible.suite.model import SourceRef
+from e2e_ansible.verdict import Cause, Status, Verdict
 
 
 @pytest.mark.parametrize(

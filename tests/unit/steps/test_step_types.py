@@ -10,14 +10,14 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from e2e_ansible.compile.plan import Replay
 from e2e_ansible.errors import HarnessError, UsageError
-from e2e_ansible.judge.verdict import Cause, Verdict
 from e2e_ansible.providers.capabilities import Requirement
 from e2e_ansible.steps import base, registry
 from e2e_ansible.steps.base import CompileContext, CompiledStep, StepType, play
+from e2e_ansible.steps.judgement import Replay
 from e2e_ansible.steps.registry import register, step_types
 from e2e_ansible.suite.model import Parameters, StepOptions
+from e2e_ansible.verdict import Cause, Verdict
 
 NODES = ("n11", "n12", "n13")
 LABELS = dict.fromkeys(NODES, ("database",))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from e2e_ansible.judge.verdict import Cause, Verdict, exit_code, worst
+from e2e_ansible.verdict import Cause, Verdict, exit_code, worst
 
 PASS, UNKNOWN, FAIL = Verdict.PASS, Verdict.UNKNOWN, Verdict.FAIL
 CODES = {

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from e2e_ansible.judge.durability import contains, count, describe, difference, merge, to_ranges
+from e2e_ansible.oracle.ranges import contains, count, describe, difference, merge, to_ranges
 
 ids = st.sets(st.integers(-5, 60))
 pairs = st.lists(st.tuples(st.integers(-5, 60), st.integers(0, 8)).map(lambda pair: (pair[0], sum(pair))))
