@@ -44,8 +44,6 @@ from e2e_ansible.verdict import Verdict
 
 __all__ = ["StepRun", "trouble_of"]
 
-_INTEGRITY = "data_integrity"
-
 
 @dataclass
 class StepRun:
@@ -112,8 +110,7 @@ class StepRun:
         attempt = AttemptRecord(number=number, started=self.context.now())
         self.write(AttemptStarted(at=attempt.started, step=self.step.id, attempt=number))
         record.attempts.append(attempt)
-        wanted = any(check.partition(":")[0] == _INTEGRITY for check in checks_of(self.step))
-        with self.writer.still() if wanted else nullcontext() as rows:
+        with self.writer.still() if self.step.judgement.needs_integrity else nullcontext() as rows:
             outcome = self._play(number, deadline)
         attempt.ended = self._ended(attempt, outcome, rows)
         self.write(attempt.ended)

@@ -27,7 +27,8 @@ class Judgement(BaseModel):
     `proofs` names the hosts that must each return a proof (`e2e_proof`) of what was done to them; without it
     the step gets the verdict `unproved`, never pass. `observes` says that the play returns an observation, which
     `checks` are held against. `disconnects` are the hosts that may become unreachable during this step; `away`
-    those that earlier steps took away on purpose.
+    those that earlier steps took away on purpose. `needs_integrity` says that the rows acknowledged until then
+    must be known.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -43,3 +44,4 @@ class Judgement(BaseModel):
     disconnects: tuple[str, ...] = ()
     away: tuple[str, ...] = ()
     register_as: str | None = None
+    needs_integrity: bool = False

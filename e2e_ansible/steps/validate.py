@@ -60,6 +60,7 @@ class Validate(StepType[ValidateOptions]):
                 checks=options.checks,
                 allow_failures=options.allow_failures,
                 retry=options.retry,
+                needs_integrity=integrity,
             ),
         )
 

@@ -33,8 +33,8 @@ def read_json(text: str, findings: Findings) -> Value | None:
         # Whether it is JSON at all is the json module's word; where each value stands is read again below.
         json.loads(text, parse_int=_nothing, parse_float=_nothing, parse_constant=_nothing)
     except json.JSONDecodeError as error:
-        message = error.msg[0].lower() + error.msg[1:]
-        findings.add(Mark(error.lineno, error.colno), f"not valid JSON: {message}", _hint(text, error.pos))
+        offset, message, hint = _told(text, error)
+        findings.add(mark_of(text, offset), f"not valid JSON: {message}", hint)
         return None
     _build(text, builder)
     return builder.root
@@ -55,16 +55,22 @@ def _refuse_depth(text: str, builder: Builder) -> None:
             raise builder.abandon(mark_of(text, match.start()), f"nested more than {DEEPEST} levels deep")
 
 
+def _told(text: str, error: json.JSONDecodeError) -> tuple[int, str, str]:
+    """Where, what, and what to do. Of a comma too many, each Python says something else at another place."""
+    before, rest = text[: error.pos].rstrip(), text[error.pos :].lstrip()
+    if rest.startswith(("}", "]")) and before.endswith(","):
+        return len(before) - 1, "a comma before the end", "remove the comma"
+    if rest.startswith(",") and rest[1:].lstrip()[:1] in {"}", "]"}:
+        return error.pos, "a comma before the end", "remove the comma"
+    return error.pos, error.msg[0].lower() + error.msg[1:], _hint(text, error.pos)
+
+
 def _hint(text: str, offset: int) -> str:
     before, rest = text[:offset].rstrip(), text[offset:].lstrip()
     if rest.startswith(("#", "//", "/*")):
         return "JSON has no comments; YAML has"
     if rest.startswith("'"):
         return "JSON wants double quotes"
-    if rest.startswith(("}", "]")) and before.endswith(","):
-        return "remove the comma before it"
-    if rest.startswith(",") and rest[1:].lstrip()[:1] in {"}", "]"}:
-        return "remove the comma"
     if not rest:
         return "the file ends too early"
     return "a comma is missing before it" if rest.startswith('"') and before.endswith(('"', "}", "]")) else ""

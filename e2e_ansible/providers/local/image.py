@@ -147,5 +147,5 @@ def _hint(log: Path) -> str:
     if "No space left" in text:
         return f"free space where {log.parent} is; an image takes about 600 MB"
     if "NO_PUBKEY" in text or "keyring" in text:
-        return "install debian-archive-keyring"
+        return "install debian-archive-keyring and gpg"
     return "set E2E_APT_MIRROR if the default mirror is not reachable"

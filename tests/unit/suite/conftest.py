@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from suite_texts import Load, Problems
 
 from e2e_ansible.errors import SuiteError
 from e2e_ansible.suite.load import parse_suite
 from e2e_ansible.suite.model import Suite
 from e2e_ansible.suite.vocabulary import Vocabulary
-
-Load = Callable[..., Suite]
-Problems = Callable[..., list[str]]
 
 
 @pytest.fixture(scope="session")

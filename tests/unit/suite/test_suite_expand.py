@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from suite_texts import Load, Problems
 
 from e2e_ansible.suite import expand
 from e2e_ansible.suite.reference import StepReference, split_references
-
-from conftest import Load, Problems  # isort: skip
 
 COMMAND = "workflow:\n- {step: custom_command, register: me, custom_command: [a]}\n- step: custom_command\n"
 

@@ -13,14 +13,13 @@ from typing import Literal
 
 import pytest
 from pydantic import BaseModel, ConfigDict, Field
+from suite_texts import Load, Problems
 
 from e2e_ansible.errors import SuiteError, UnsupportedOperation, UnsupportedSteps, UsageError
 from e2e_ansible.steps.base import CompileContext, CompiledStep, StepType
 from e2e_ansible.suite.load import load_suite, parse_suite
 from e2e_ansible.suite.model import StepOptions
 from e2e_ansible.suite.vocabulary import Vocabulary
-
-from conftest import Load, Problems  # isort: skip
 
 
 def workflow(*steps: str, head: str = "") -> str:
