@@ -27,7 +27,7 @@ from e2e_ansible.checks import (
     unknown,
     validation_registry,
 )
-from e2e_ansible.checks.custom import load_folder
+from e2e_ansible.checks.custom import load_folder, real_folder
 from e2e_ansible.compile.compiler import compile_suite
 from e2e_ansible.compile.plan import Plan
 from e2e_ansible.content import content_digest
@@ -94,7 +94,7 @@ def load(path: str | os.PathLike[str], *, provider: str | None = None, allow_plu
         SuiteError: the file, or a plugin of it, has problems; all of them are in `problems`.
         UnsupportedSteps: its only problems are steps the provider cannot do (also a NotImplementedError).
     """
-    load_folder(Path(path).resolve().parent, allowed=allow_plugins)
+    load_folder(real_folder(path), allowed=allow_plugins)
     return load_suite(path, provider=provider)
 
 

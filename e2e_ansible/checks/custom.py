@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import sys
 import traceback
 from pathlib import Path
@@ -10,9 +11,14 @@ from types import ModuleType
 
 from e2e_ansible.errors import Problem, SuiteError
 
-__all__ = ["FOLDER", "load_folder", "plugin_files"]
+__all__ = ["FOLDER", "load_folder", "plugin_files", "real_folder"]
 
 FOLDER = "e2e_plugins"
+
+
+def real_folder(suite: str | os.PathLike[str]) -> Path:
+    """The folder that holds a suite file; of links in a circle, the one the last of them is in."""
+    return Path(os.path.realpath(suite)).parent
 
 
 def plugin_files(folder: Path) -> tuple[Path, ...]:

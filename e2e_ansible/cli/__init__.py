@@ -15,7 +15,7 @@ def main() -> None:
     from e2e_ansible.cli.app import app
 
     try:
-        app()
+        app(prog_name="e2e-ansible")  # however it was started
     except Exception as error:
         if os.environ.get(_DEBUG) or "--debug" in sys.argv:
             raise

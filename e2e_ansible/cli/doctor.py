@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import shlex
+import shutil
+import sys
+import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,6 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["doctor"]
 
 _MISSING = 4
+_MARK = len("missing")
 
 
 def doctor(
@@ -41,12 +45,22 @@ def _missing(found: Sequence[Finding]) -> list[Finding]:
 
 
 def _print(found: Sequence[Finding]) -> None:
+    """One line each; on a terminal no longer than that is wide, but a command is never broken."""
     width = max(len(finding.name) for finding in found)
+    indent = " " * (width + _MARK + 4)
     for finding in found:
-        mark = "ok     " if finding.ok else "missing"
-        typer.echo(f"{mark}  {finding.name:<{width}}  {finding.detail}")
+        mark = "ok" if finding.ok else "missing"
+        lines = _wrapped(finding.detail, len(indent))
+        typer.echo(f"{mark:<{_MARK}}  {finding.name:<{width}}  {f'{chr(10)}{indent}'.join(lines)}")
         if not finding.ok and finding.remedy:
-            typer.echo(f"{'':{width + 11}}{shlex.join(finding.remedy)}")
+            typer.echo(f"{'':{_MARK}}  {shlex.join(finding.remedy)}")
+
+
+def _wrapped(text: str, left: int) -> list[str]:
+    if not sys.stdout.isatty():
+        return [text]
+    room = max(20, shutil.get_terminal_size().columns - left)
+    return textwrap.wrap(text, room, break_long_words=False, break_on_hyphens=False) or [text]
 
 
 def _advice(missing: Sequence[Finding]) -> str:

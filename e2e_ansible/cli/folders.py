@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -30,7 +31,7 @@ def find_run(named: Path | None, runs: Path) -> RunFolder:
             )
         return newest
     for path in (named, runs / named.name):
-        if path.is_dir():
+        if os.path.isdir(path):  # noqa: PTH112  # unlike Path.is_dir it takes a name of any length
             return RunFolder.open(path)
     newest = next(_newest_first(runs), None)
     hint = f"the newest in {runs} is {newest.run_id}" if newest else f"there is none in {runs}; see --runs"

@@ -45,6 +45,8 @@ def role(
     known = sorted(path.stem for path in (root / "playbooks").glob("*.yml"))
     if name not in known:
         raise UsageError(f"there is no role named {name!r}", hint=suggestion(name, known))
+    if inventory and "," not in str(inventory) and not os.path.exists(inventory):  # noqa: PTH110  # of any length
+        raise UsageError(f"there is no inventory {str(inventory)!r}")
     command = [_ansible_playbook(), str(root / "playbooks" / f"{name}.yml"), "-l", on]
     command += ["-i", str(inventory)] if inventory else []
     command += [part for pair in extra_vars or () for part in ("-e", pair)]

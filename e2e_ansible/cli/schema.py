@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -21,9 +22,12 @@ def schema(
     allow_plugins: AllowPlugins = False,
 ) -> None:
     """Print the JSON Schema of suite files, for editors."""
-    from e2e_ansible.checks.custom import load_folder
+    from e2e_ansible.checks.custom import load_folder, real_folder
+    from e2e_ansible.errors import UsageError
     from e2e_ansible.suite.schema import schema as make
 
     if suite is not None:
-        load_folder(suite.resolve().parent, allowed=allow_plugins)
+        if not os.path.isfile(suite):  # noqa: PTH113  # unlike Path.is_file it takes a name of any length
+            raise UsageError(f"there is no suite {str(suite)!r}")
+        load_folder(real_folder(suite), allowed=allow_plugins)
     typer.echo(json.dumps(make(), indent=2))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -77,7 +78,7 @@ def of_provider(plans: Sequence[Plan], provider: str | None) -> list[Plan]:
 
 def _files(paths: Iterable[Path]) -> Iterator[Path]:
     for path in paths:
-        if not path.is_dir():
+        if not os.path.isdir(path):  # noqa: PTH112  # unlike Path.is_dir it takes a name of any length
             yield path
             continue
         found = sorted(file for file in path.iterdir() if file.suffix in _SUFFIXES and file.is_file())
@@ -87,9 +88,9 @@ def _files(paths: Iterable[Path]) -> Iterator[Path]:
 
 
 def _plugin_hint(path: Path, allowed: bool) -> str:
-    from e2e_ansible.checks.custom import FOLDER, plugin_files
+    from e2e_ansible.checks.custom import FOLDER, plugin_files, real_folder
 
-    if allowed or not plugin_files(path.resolve().parent):
+    if allowed or not plugin_files(real_folder(path)):
         return ""
     return f"there is code in {path.parent / FOLDER}; --allow-plugins lets it add checks and steps"
 

@@ -85,10 +85,10 @@ def _how_it_ended(case: _Case) -> _Finding | None:
             return Verdict.UNKNOWN, Cause.INTERRUPT, outcome.message or "interrupted"
         case Ended.ERROR:
             return Verdict.FAIL, _harness_or_infrastructure(outcome.message), outcome.message
-        case Ended.TIMEOUT:
-            return Verdict.FAIL, judgement.timeout_cause, outcome.message + _under_way(case.facts)
         case Ended.COMPLETED:
             return None
+        case _:  # Ended.TIMEOUT
+            return Verdict.FAIL, judgement.timeout_cause, outcome.message + _under_way(case.facts)
 
 
 def _under_way(facts: Facts) -> str:

@@ -14,7 +14,6 @@ _OWN_ACTIONS = frozenset({"provision", "await_node", "node_power", "observe"})
 #: Where `refused: ` means that the guard spoke; scripts of other roles refuse settings and versions.
 _GUARDED_ACTIONS = frozenset({"guard", "node_power"})
 _GUARDED_ROLES = frozenset({"crash_node", "reboot_node"})
-_ENDED_BADLY = "non-zero return code"  # what Ansible says of a command, before what the command said
 _REFUSED = re.compile(r"^refused: ", re.MULTILINE)
 _INFRASTRUCTURE = re.compile(
     "|".join(
@@ -55,7 +54,7 @@ def is_infrastructure(message: str) -> bool:
 
 def _spoke_itself(failure: Failure) -> bool:
     """Whether these are the words of a user's command: its `connection refused` may be just what the product did."""
-    return not failure.role and failure.message.startswith(_ENDED_BADLY)
+    return not failure.role and failure.rc is not None
 
 
 def _refused(failure: Failure) -> bool:

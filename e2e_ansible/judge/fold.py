@@ -163,16 +163,27 @@ def _failure(step: PlannedStep, event: Event, kind: str) -> Failure:
             "playbook_line": line,
             "role": role,
             "action": str(event.data.get("task_action") or "").rpartition(".")[2],
+            "rc": _status(event.result),
             "expected": kind == "unreachable" and event.host in step.judgement.disconnects,
         }
     )
 
 
+def _status(result: Mapping[str, Any]) -> int | None:
+    """The exit status of a command; a module that could not be run has an `rc` as well, but says so."""
+    status = result.get("rc")
+    return status if type(status) is int and _text(result, "msg") == _NO_REASON else None
+
+
+def _text(result: Mapping[str, Any], key: str) -> str:
+    return str(result.get(key) or "").strip()
+
+
 def _message(event: Event) -> str:
     result = event.result
-    parts = [_NOISE.sub("", str(result.get(key) or "")).strip() for key in ("stderr", "stdout")]
+    parts = [_NOISE.sub("", _text(result, key)).strip() for key in ("stderr", "stdout")]
     said = [part for part in parts if part]
-    message = str(result.get("msg") or "").strip()
+    message = _text(result, "msg")
     if message and not (said and message == _NO_REASON):
         said.insert(0, message)
     return "\n".join(dict.fromkeys(said)) or event.stdout.strip() or "no message"

@@ -203,8 +203,6 @@ def fold_entry(record: TestRecord, entry: Entry) -> None:
     match entry:
         case TestStarted():
             record.deployment, record.plan_hash, record.started = entry.deployment, entry.plan_hash, entry.at
-        case StepStarted() | AttemptStarted() | AttemptEnded() | StepEnded():
-            _fold_step(record.steps, entry)
         case Evidence():
             record.evidence.append(entry)
         case Trouble():
@@ -216,6 +214,8 @@ def fold_entry(record: TestRecord, entry: Entry) -> None:
             record.clean_up = entry
         case TestEnded():
             record.ended = entry.at
+        case _:
+            _fold_step(record.steps, entry)
 
 
 def _fold_step(
@@ -228,7 +228,7 @@ def _fold_step(
             steps[entry.step].attempts.append(AttemptRecord(number=entry.attempt, started=entry.at))
         case AttemptEnded():
             _attempt(steps[entry.step].attempts, entry.attempt).ended = entry
-        case StepEnded():
+        case _:  # StepEnded
             steps[entry.step].ended = entry.at
 
 

@@ -29,7 +29,10 @@ class CheckResult(_Model):
 
 
 class Failure(_Model):
-    """One failed task on one host, back to the line of the generated playbook; `action` is its module."""
+    """One failed task on one host, back to the line of the generated playbook; `action` is its module.
+
+    `rc` is the exit status of a command that was run and ended badly, None of any other failure.
+    """
 
     host: str
     task: str
@@ -39,6 +42,7 @@ class Failure(_Model):
     playbook_line: int = 0
     role: str = ""
     action: str = ""
+    rc: int | None = None
     expected: bool = False
 
 

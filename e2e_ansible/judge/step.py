@@ -73,7 +73,7 @@ def _deciding(record: StepRecord, attempts: Sequence[Judged]) -> Judged:
 
 
 def _no_attempt(record: StepRecord) -> Judged:
-    if record.troubles or record.ended is None:
+    if record.ended is None:
         return Judged(Verdict.UNKNOWN, Cause.HARNESS, "the run was killed in this step")
     return Judged(Verdict.UNKNOWN, Cause.INTERRUPT, "interrupted before it was run")
 

@@ -19,7 +19,6 @@ def judge_test(plan: Plan, record: TestRecord, events: Events, *, folder: str = 
     """Judge one test as far as it came. `folder` is where it lies in its run, '' for none."""
     steps = tuple(judge_step(plan, step, record.steps.get(step.id), events) for step in plan.steps)
     verdict, cause, error = _decide(record, steps)
-    ended = record.ended or record.last
     return TestResult(
         deployment_id=record.deployment,
         name=plan.name,
@@ -31,7 +30,7 @@ def judge_test(plan: Plan, record: TestRecord, events: Events, *, folder: str = 
         error=error,
         started=record.started,
         ended=record.ended,
-        duration=(ended or 0) - (record.started or 0) if record.started else 0,
+        duration=_duration(record),
         kept=record.clean_up is not None and record.clean_up.kept,
         clean_up=record.clean_up.message if record.clean_up else "",
         evidence=tuple(evidence.folder for evidence in record.evidence),
@@ -39,6 +38,13 @@ def judge_test(plan: Plan, record: TestRecord, events: Events, *, folder: str = 
         plan_hash=record.plan_hash,
         workflow_steps=steps,
     )
+
+
+def _duration(record: TestRecord) -> float:
+    """Seconds until its end, or until its last word if it was killed."""
+    if record.started is None or record.last is None:
+        return 0.0
+    return (record.ended or record.last) - record.started
 
 
 def _decide(record: TestRecord, steps: Sequence[StepResult]) -> _Decision:
@@ -54,8 +60,8 @@ def _decide(record: TestRecord, steps: Sequence[StepResult]) -> _Decision:
 
 def _decide_steps(record: TestRecord, steps: Sequence[StepResult]) -> _Decision:
     for step in steps:
-        if step.verdict not in (None, Verdict.PASS):
-            return step.verdict or Verdict.UNKNOWN, step.cause, f"{step.id}: {step.error}"
+        if step.verdict is not None and step.verdict is not Verdict.PASS:
+            return step.verdict, step.cause, f"{step.id}: {step.error}"
     if record.troubles:
         first = record.troubles[0]
         return Verdict.FAIL, Cause.INFRASTRUCTURE if first.infrastructure else Cause.HARNESS, first.message

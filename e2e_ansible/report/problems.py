@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from rich.cells import cell_len
@@ -16,6 +17,7 @@ __all__ = ["print_problems"]
 
 _MAX_FILE_BYTES = 10_000_000
 _TAB = "    "
+_WIDEST = 2_000
 
 
 def print_problems(console: Console, error: E2EError) -> None:
@@ -24,11 +26,14 @@ def print_problems(console: Console, error: E2EError) -> None:
     lines = _suite(error, pen, console.width) if isinstance(error, SuiteError) else _plain(error, pen)
     with patient():
         for line in lines:
-            console.print(line, soft_wrap=True, highlight=False)
+            console.print(line, soft_wrap=not (console.is_terminal and _is_list(line)), highlight=False)
 
 
 def _suite(error: SuiteError, pen: Pen, width: int) -> list[Text]:
-    lines = [line for problem in error.problems for line in _problem(problem, pen, width)]
+    sources = {problem.file: _source(Path(problem.file)) for problem in error.problems}
+    lines = [
+        line for problem in error.problems for line in _problem(problem, sources[problem.file], pen, width)
+    ]
     number = count(len(error.problems), "problem")
     return [*lines, pen.text(f"{number}; nothing was started.", "bold"), *_hint(error.hint, pen)]
 
@@ -38,25 +43,30 @@ def _plain(error: E2EError, pen: Pen) -> list[Text]:
     return [Text.assemble(("error: ", "bold red"), pen.text(message)), *_hint(error.hint, pen)]
 
 
+def _is_list(line: Text) -> bool:
+    """Whether this is a hint that lists names, which may be broken between them; a command or a place may not."""
+    return line.plain.lstrip().startswith("hint: known")
+
+
 def _hint(hint: str, pen: Pen) -> list[Text]:
     return [Text.assemble(("hint: ", "cyan"), pen.text(hint))] if hint else []
 
 
-def _problem(problem: Problem, pen: Pen, width: int) -> list[Text]:
+def _problem(problem: Problem, source: Sequence[str], pen: Pen, width: int) -> list[Text]:
     place = f"{problem.file}:{problem.line}:{problem.column}: "
     head = Text.assemble(pen.text(place, "bold"), ("error: ", "bold red"), pen.text(problem.message))
     hint = [Text.assemble("  ", line) for line in _hint(problem.hint, pen)]
-    return [head, *_excerpt(problem, pen, width), *hint]
+    return [head, *_excerpt(problem, source, pen, width), *hint]
 
 
-def _excerpt(problem: Problem, pen: Pen, width: int) -> list[Text]:
-    source = _source_line(problem)
-    if source is None:
+def _excerpt(problem: Problem, source: Sequence[str], pen: Pen, width: int) -> list[Text]:
+    if not 1 <= problem.line <= len(source):
         return []
+    line, here = source[problem.line - 1], max(0, problem.column - 1)
     lead = f"  {problem.line} | "
     room = max(20, width - len(lead))
-    before = clean(source[: max(0, problem.column - 1)]).replace("\t", _TAB)
-    after = clean(source[max(0, problem.column - 1) :]).replace("\t", _TAB)
+    before = clean(line[max(0, here - _WIDEST) : here]).replace("\t", _TAB)
+    after = clean(line[here : here + _WIDEST]).replace("\t", _TAB)
     if cell_len(before) + cell_len(after) > room:
         before, after = _near(before, after, room)
     code, caret = pen.text(before + after), pen.text(" " * cell_len(before) + "^", "bold red")
@@ -79,12 +89,11 @@ def _near(before: str, after: str, room: int) -> tuple[str, str]:
     return before, after
 
 
-def _source_line(problem: Problem) -> str | None:
-    path = Path(problem.file)
+def _source(path: Path) -> Sequence[str]:
+    """The lines of a file, none when it cannot be read."""
     try:
-        if problem.line < 1 or not path.is_file() or path.stat().st_size > _MAX_FILE_BYTES:
-            return None
-        lines = path.read_text(encoding="utf-8", errors="replace").split("\n")
+        if not path.is_file() or path.stat().st_size > _MAX_FILE_BYTES:
+            return ()
+        return path.read_text(encoding="utf-8", errors="replace").split("\n")
     except (OSError, ValueError):
-        return None
-    return lines[problem.line - 1] if problem.line <= len(lines) else None
+        return ()

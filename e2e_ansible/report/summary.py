@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 
 from rich.console import Console
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -29,6 +30,7 @@ __all__ = ["print_summary"]
 _LONG_TEST = 16
 _LABEL_WIDTH = 8
 _RUNS = "runs"
+_PROSE = ("error", "clean-up")
 _QUIET = (Mark.PASS, Mark.SKIPPED, Mark.PENDING)
 
 
@@ -72,7 +74,7 @@ class _Summary:
         if not table:
             return
         if test.description:
-            self._line(self._pen.text(f"  {test.description}", "dim"))
+            self._console.print(Padding(self._pen.text(test.description, "dim"), (0, 0, 0, 2), expand=False))
         self._console.print(self._steps(test.workflow_steps))
         for step in test.workflow_steps:
             self._step(step)
@@ -170,6 +172,9 @@ class _Summary:
         if explained or test.evidence:
             facts.append(("all in", place))
         for label, words in facts:
+            if label in _PROSE:
+                self._finding(Finding(label, words), indent=2)
+                continue
             self._line(Text.assemble((f"  {label:<{_LABEL_WIDTH}} ", "dim"), self._pen.text(words)))
 
     def _line(self, text: Text) -> None:

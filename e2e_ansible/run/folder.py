@@ -14,9 +14,18 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from e2e_ansible.compile.plan import Plan
-from e2e_ansible.errors import HarnessError, InfrastructureError, UsageError
+from e2e_ansible.errors import InfrastructureError, UsageError
+from e2e_ansible.run.unreadable import unreadable
 
-__all__ = ["Manifest", "ManifestTest", "RunFolder", "TestFolder", "manifest_tests", "write_private"]
+__all__ = [
+    "Manifest",
+    "ManifestTest",
+    "RunFolder",
+    "TestFolder",
+    "make_private",
+    "manifest_tests",
+    "write_private",
+]
 
 _NOT_IN_SLUGS = re.compile(r"[^a-z0-9]+")
 _SLUG_ROOM = 40
@@ -153,7 +162,7 @@ class RunFolder:
         try:
             return Manifest.model_validate_json(file.read_bytes())
         except (OSError, ValidationError) as error:
-            raise HarnessError(f"{file} cannot be read: {error}") from error
+            raise unreadable(file, error) from error
 
     def write_manifest(self, manifest: Manifest) -> None:
         """Replace the manifest."""
@@ -201,6 +210,17 @@ def _unique(slug: str, made: Sequence[ManifestTest]) -> str:
         number += 1
         unique = f"{slug}-{number}"
     return unique
+
+
+def make_private(path: Path) -> None:
+    """Make a folder unless it is there, and those above it that are missing, each with mode 0700.
+
+    Raises:
+        OSError: it could not be made.
+    """
+    if not path.parent.exists():
+        make_private(path.parent)
+    path.mkdir(mode=0o700, exist_ok=True)
 
 
 def write_private(path: Path, text: str) -> None:

@@ -14,6 +14,7 @@ from e2e_ansible.engine.event import Event
 from e2e_ansible.errors import HarnessError
 from e2e_ansible.judge.record import Entry
 from e2e_ansible.judge.step import Events
+from e2e_ansible.run.unreadable import unreadable
 
 __all__ = ["EventLog", "Journal", "read_events", "read_journal"]
 
@@ -65,7 +66,7 @@ def read_journal(path: Path) -> list[Entry]:
     """All entries of a journal; a last line that a kill has torn is left out.
 
     Raises:
-        HarnessError: a line in the middle cannot be read.
+        HarnessError: the file, or a line in the middle of it, cannot be read.
     """
     entries: list[Entry] = []
     for number, line in _lines(path):
@@ -80,7 +81,7 @@ def read_events(path: Path) -> Events:
     """All events by step and attempt; empty when the file is not there.
 
     Raises:
-        HarnessError: a line in the middle cannot be read.
+        HarnessError: the file, or a line in the middle of it, cannot be read.
     """
     events: dict[tuple[str, int], list[Event]] = {}
     for number, line in _lines(path):
@@ -96,7 +97,10 @@ def read_events(path: Path) -> Events:
 def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
     if not path.exists():
         return
-    *whole, _torn = path.read_bytes().split(b"\n")
+    try:
+        *whole, _torn = path.read_bytes().split(b"\n")
+    except OSError as error:
+        raise unreadable(path, error) from error
     yield from enumerate(whole, start=1)
 
 

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from e2e_ansible.compile.plan import Plan
 from e2e_ansible.content import content_files, content_root
-from e2e_ansible.errors import HarnessError
+from e2e_ansible.run.unreadable import unreadable
 
 __all__ = ["read_plan", "write_plan"]
 
@@ -42,4 +42,4 @@ def read_plan(folder: Path) -> Plan:
     try:
         return Plan.model_validate_json((folder / _PLAN).read_bytes())
     except (OSError, ValidationError) as error:
-        raise HarnessError(f"{folder / _PLAN} cannot be read: {error}") from error
+        raise unreadable(folder / _PLAN, error) from error

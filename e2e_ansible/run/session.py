@@ -21,7 +21,7 @@ from e2e_ansible.providers.registry import get_provider
 from e2e_ansible.report import notice
 from e2e_ansible.report.notice import Listener
 from e2e_ansible.run.context import Megaphone, RunContext, RunOptions
-from e2e_ansible.run.folder import Manifest, RunFolder, manifest_tests
+from e2e_ansible.run.folder import Manifest, RunFolder, make_private, manifest_tests
 from e2e_ansible.run.interrupts import interrupts
 from e2e_ansible.run.plan_folder import write_plan
 from e2e_ansible.run.requirements import check_requirements
@@ -58,7 +58,7 @@ def prepare(
         folder.write_manifest(manifest)
         for plan, test in zip(plans, manifest.tests, strict=True):
             path = folder.test(test.folder)
-            path.path.mkdir(parents=True, mode=0o700)
+            make_private(path.path)
             write_plan(plan, path.plan)
     return folder
 

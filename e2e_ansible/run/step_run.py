@@ -37,7 +37,7 @@ from e2e_ansible.nodes.observation import Observation
 from e2e_ansible.oracle.ranges import Ranges
 from e2e_ansible.report import notice
 from e2e_ansible.run.context import RunContext
-from e2e_ansible.run.folder import TestFolder, write_private
+from e2e_ansible.run.folder import TestFolder, make_private, write_private
 from e2e_ansible.run.integrity import IntegrityWriter
 from e2e_ansible.run.journal import EventLog
 from e2e_ansible.verdict import Verdict
@@ -130,7 +130,7 @@ class StepRun:
         if self.context.cancel.is_set:
             return Outcome(ended=Ended.CANCELED, rc=None, message="interrupted")
         artifacts = self.folder.step(self.step.id)
-        artifacts.mkdir(parents=True, exist_ok=True)
+        make_private(artifacts)
         request = PlayRequest(
             project=self.folder.plan,
             playbook=self.step.playbook,

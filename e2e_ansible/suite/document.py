@@ -8,6 +8,7 @@ import re
 import stat
 from pathlib import Path
 
+from e2e_ansible.names import nearest
 from e2e_ansible.suite.builder import Abandoned, mark_of
 from e2e_ansible.suite.findings import START, Findings
 from e2e_ansible.suite.jsontext import read_json
@@ -36,12 +37,22 @@ def read_bytes(path: Path, findings: Findings) -> bytes | None:
         else:
             return path.read_bytes()
     except FileNotFoundError:
-        findings.add(START, "there is no such file")
+        findings.add(START, "there is no such file", _nearest(path))
     except OSError as error:
         findings.add(START, f"the file cannot be read: {os.strerror(error.errno or 0).lower()}")
     except ValueError:
         findings.add(START, "there is no such file", "its name contains NUL")
     return None
+
+
+def _nearest(path: Path) -> str:
+    """The suite beside a missing file that was most likely meant."""
+    try:
+        beside = [file.name for file in path.parent.iterdir() if file.suffix in SUFFIXES]
+    except OSError:
+        return ""
+    near = nearest(path.name, beside)
+    return f"did you mean {str(path.with_name(near))!r}?" if near else ""
 
 
 def read_document(content: bytes, suffix: str, findings: Findings) -> Value | None:

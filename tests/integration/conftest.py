@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import os
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from real_runs import Desk, a_desk
+from real_runs import Desk, a_desk, deployment_traces
+from role_nodes import MADE
+
+from e2e_ansible.deadline import Deadline
+
+_MARK = "E2E_TEST_SESSION"
+#: An ssh connection that ansible-playbook has left open notices the end of its node after some seconds.
+_SSH_MASTERS_SECONDS = 90
 
 
 @pytest.fixture
@@ -14,3 +23,29 @@ def desk(tmp_path: Path) -> Iterator[Desk]:
     """The command line in a folder of its own."""
     with a_desk(tmp_path) as made:
         yield made
+
+
+@pytest.fixture(scope="session", autouse=True)
+def nothing_is_left() -> Iterator[None]:
+    """After all tests, no process that they started lives, and of what they deployed no trace is left."""
+    mark = f"{_MARK}={uuid.uuid4().hex}"
+    os.environ[_MARK] = mark.partition("=")[2]
+    yield
+    del os.environ[_MARK]
+    Deadline(_SSH_MASTERS_SECONDS).wait_for(lambda: not _carrying(mark), 0.5)
+    assert _carrying(mark) == []
+    assert [line for home, deployment in sorted(MADE) for line in deployment_traces(deployment, home)] == []
+
+
+def _carrying(mark: str) -> list[str]:
+    """Processes with this in their environment: everything that was started below this session."""
+    return [line for entry in Path("/proc").iterdir() if (line := _line(entry, mark.encode()))]
+
+
+def _line(process: Path, mark: bytes) -> str:
+    try:
+        environment = (process / "environ").read_bytes() if process.name.isdecimal() else b""
+        command = (process / "cmdline").read_bytes() if mark in environment.split(b"\0") else b""
+    except OSError:  # it has ended
+        return ""
+    return f"{process.name} {command.decode(errors='replace')}" if command else ""

@@ -16,12 +16,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from role_nodes import REPOSITORY, Cluster
+from role_nodes import MADE, REPOSITORY, Cluster
 
 from e2e_ansible import api
 from e2e_ansible.compile.compiler import compile_suite
 from e2e_ansible.compile.plan import Plan
 from e2e_ansible.judge.result import RunResult, StepResult, TestResult
+from e2e_ansible.providers.local.driver import LocalProvider
 from e2e_ansible.providers.local.record import default_home
 from e2e_ansible.providers.registry import get_provider
 from e2e_ansible.report.notice import Notice, StepStarted, TaskStarted, TestStarted
@@ -65,9 +66,9 @@ def traces(run: Path) -> list[str]:
     return found
 
 
-def deployment_traces(deployment: str) -> list[str]:
+def deployment_traces(deployment: str, home: Path | None = None) -> list[str]:
     """What is seen of one deployment: links, tables, mounts, groups, folders."""
-    home = default_home()
+    home = home or default_home()
     tag = hashlib.sha256(f"{home}\0{deployment}".encode()).hexdigest()[:6]
     words = [_said("ip", "-brief", "link"), _said("nft", "list", "tables"), Path("/proc/mounts").read_text()]
     lines = [line for text in words for line in text.splitlines() if tag in line or deployment in line]
@@ -126,6 +127,18 @@ class Desk:
         """Where the run folders are."""
         return self.folder / "runs"
 
+    @property
+    def home(self) -> Path:
+        """Where the provider has its images and deployments."""
+        return Path(self.variables.get("E2E_ANSIBLE_HOME", default_home()))
+
+    def allow_make_nodes(self) -> None:
+        """Let suites use the step `make_nodes`."""
+        (self.folder / "e2e_plugins").mkdir()
+        (self.folder / "e2e_plugins/make_nodes.py").write_text(PLUGIN)
+        self.variables["E2E_ALLOW_PLUGINS"] = "1"
+        self.variables["PYTHONPATH"] = f"{REPOSITORY}{os.pathsep}{Path(__file__).parent}"
+
     def environment(self) -> dict[str, str]:
         """That of the test, with a TMPDIR of its own."""
         plain = {
@@ -174,12 +187,32 @@ class Desk:
 @contextmanager
 def a_desk(folder: Path) -> Iterator[Desk]:
     """A desk whose runs leave nothing. Its TMPDIR has a short path, because sockets in it may have no long ones."""
-    scratch = Path(tempfile.mkdtemp(prefix="e2e-it-", dir="/tmp"))
+    desk = Desk(folder, Path(tempfile.mkdtemp(prefix="e2e-it-", dir="/tmp")))
     try:
-        with runs_below(folder):
-            yield Desk(folder, scratch)
+        yield desk
     finally:
-        shutil.rmtree(scratch)
+        destroy_runs(desk.runs, desk.home)
+        shutil.rmtree(desk.scratch)
+
+
+def destroy_runs(runs: Path, home: Path) -> None:
+    """Remove what runs have left, and remember them for the end of the session."""
+    for manifest in runs.glob("*/run.json"):
+        run = RunFolder.open(manifest.parent)
+        MADE.update((home, test.deployment) for test in run.manifest().tests)
+        destroy_run(run, lambda name: LocalProvider(home), at=time.time())
+
+
+@contextmanager
+def small_disk(folder: Path, size: str) -> Iterator[Path]:
+    """A file system of this size at a folder; at the end nobody may have a file in it open."""
+    folder.mkdir(exist_ok=True)
+    options = f"size={size},mode=0700"
+    subprocess.run(["mount", "-t", "tmpfs", "-o", options, "small-disk", str(folder)], check=True)
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", str(folder)], check=True)
 
 
 # ---- the API, with acts in between
@@ -201,6 +234,13 @@ class MakeNodes(StepType[StepOptions]):
         )
 
 
+PLUGIN = """
+from real_runs import MakeNodes
+
+from e2e_ansible.steps.registry import register
+
+register(MakeNodes)
+"""
 Act = Callable[[Cluster], object]
 
 
@@ -295,8 +335,7 @@ def runs_below(folder: Path) -> Iterator[Path]:
     try:
         yield runs
     finally:
-        for manifest in runs.glob("*/run.json"):
-            destroy_run(RunFolder.open(manifest.parent), get_provider, at=time.time())
+        destroy_runs(runs, default_home())
 
 
 def compiled(folder: Path, test: Mapping[str, Any], defaults: Mapping[str, object]) -> Plan:

@@ -14,12 +14,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import pytest
-
 from e2e_ansible.providers.base import DeploymentSpec, Node, NodeSpec, Operation, Provider
+from e2e_ansible.providers.local.deployment import local_node
+from e2e_ansible.providers.local.record import Store, default_home
 from e2e_ansible.providers.registry import get_provider
 
 REPOSITORY = Path(__file__).resolve().parents[2]
+
+#: Home and id of each deployment that a test has made; at the end of the session no trace of one may be left.
+MADE: set[tuple[Path, str]] = set()
 
 
 @dataclass(frozen=True)
@@ -108,6 +111,14 @@ class Cluster:
             node, "cd / && runuser -u postgres -- psql -X -qAt -v ON_ERROR_STOP=1 -d postgres", text=statement
         )
 
+    def inside(self, node: str, *command: str) -> None:
+        """Run a command in the namespaces of a node, whether it answers over ssh or not."""
+        store = Store(default_home())
+        deployment = store.load(self.deployment)
+        (leader,) = local_node(deployment, deployment.node(node), store).running().leaders
+        spaces = ["nsenter", "--target", str(leader.pid), "--mount", "--pid", "--net", "--ipc", "--uts"]
+        subprocess.run([*spaces, *command], check=True, timeout=30)
+
     def power(self, node: str, operation: Operation) -> None:
         self.provider.power(self.deployment, node, operation, 60)
         if operation is not Operation.HARD_OFF:
@@ -123,12 +134,11 @@ class Cluster:
 
 @contextmanager
 def cluster(names: Sequence[str], folder: Path) -> Iterator[Cluster]:
-    """A fresh deployment; skipped where local nodes cannot run."""
+    """A fresh deployment."""
     provider = get_provider("local")
-    missing = [finding.detail for finding in provider.doctor() if not finding.ok]
-    if missing:
-        pytest.skip("; ".join(missing))
+    assert [finding.detail for finding in provider.doctor() if not finding.ok] == []
     deployment = f"pgrole-{uuid.uuid4().hex[:8]}"
+    MADE.add((default_home(), deployment))
     try:
         provider.prepare(DeploymentSpec(id=deployment, nodes=tuple(NodeSpec(name=name) for name in names)))
         provider.create(deployment)

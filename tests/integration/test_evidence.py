@@ -20,13 +20,15 @@ from e2e_ansible.deadline import Deadline
 from e2e_ansible.judge.result import RunResult
 from e2e_ansible.nodes.observation import PowerState
 from e2e_ansible.providers.registry import get_provider
+from e2e_ansible.verdict import Verdict
 
 pytestmark = pytest.mark.nodes
 
-DEPLOY = {"step": "deploy"}
-LOOK = {"step": "validate", "checks": ["data_integrity"]}
-SLEEP = {"step": "custom_command", "custom_command": ["sleep", "60"], "target_node": "n11"}
-FAIL = {"step": "custom_command", "custom_command": ["false"], "target_node": "n11"}
+DEPLOY: dict[str, Any] = {"step": "deploy"}
+NODES: dict[str, Any] = {"step": "make_nodes"}
+LOOK: dict[str, Any] = {"step": "validate", "checks": ["data_integrity"]}
+SLEEP: dict[str, Any] = {"step": "custom_command", "custom_command": ["sleep", "60"], "target_node": "n11"}
+FAIL: dict[str, Any] = {"step": "custom_command", "custom_command": ["false"], "target_node": "n11"}
 
 
 def suite(desk: Desk, *steps: dict[str, Any], size: int = 1) -> str:
@@ -98,6 +100,27 @@ def test_logs_are_there_before_anything_is_destroyed(desk: Desk) -> None:
     assert kinds[-3:] == ["evidence", "clean_up_ended", "test_ended"]
     assert (desk.newest() / test.folder / "evidence/n11/journal.txt").stat().st_size > 0
     assert traces(desk.newest()) == []
+
+
+@pytest.mark.parametrize(
+    ("keep", "command", "code", "kept"),
+    [
+        ("never", "false", 1, False),
+        ("on-failure", "true", 0, False),
+        ("always", "true", 0, True),
+    ],
+)
+def test_nodes_stay_by_policy(desk: Desk, keep: str, command: str, code: int, kept: bool) -> None:
+    desk.allow_make_nodes()
+    done = desk.call("run", suite(desk, NODES, {**FAIL, "custom_command": [command]}), "--keep", keep)
+    assert done.code == code, done.said
+    (test,) = desk.result().tests
+    assert test.kept is kept
+    assert bool(traces(desk.newest())) is kept
+    assert (f"e2e-ansible destroy {desk.newest().name}" in done.said) is kept
+    if kept:
+        assert cluster(desk).ssh("n11", "hostname") == "n11"
+        destroyed(desk)
 
 
 # ---- runs that die
@@ -176,9 +199,49 @@ def test_a_run_that_is_killed(
     (test,) = result.tests
     assert (test.verdict, test.cause) == ("unknown", "harness")
     assert test.error == f"{step}: the run was killed in this step"
-    assert [each.verdict for each in test.workflow_steps].count("pass") == passed
+    assert [each.verdict for each in test.workflow_steps].count(Verdict.PASS) == passed
     destroyed(desk)
     assert reported(desk) == (code, result)
+
+
+def test_a_run_that_is_killed_after_its_last_step_is_no_pass(desk: Desk) -> None:
+    desk.allow_make_nodes()
+    with watched(desk, NODES) as run:
+        run.wait_for(lambda notice: "removing the nodes" in notice.get("text", ""))
+        run.signal(signal.SIGKILL)
+        assert run.ended() == -signal.SIGKILL
+    code, result = reported(desk)
+    assert code not in (0, 1)
+    assert not result.finished
+    (test,) = result.tests
+    assert test.verdict != "pass"
+    assert [step.verdict for step in test.workflow_steps] == ["pass"]
+    destroyed(desk)
+
+
+def test_what_outlives_a_killed_run_is_ended_later(desk: Desk) -> None:
+    """A command on the controller that ignores the hang-up of its terminal."""
+    stay = {"step": "custom_command", "custom_command": ["nohup", "sh", "-c", "touch here; sleep 612; :"]}
+    with watched(desk, stay) as run:
+        assert Deadline(60).wait_for((desk.folder / "here").exists)
+        run.process.kill()
+        assert run.ended() == -signal.SIGKILL
+    assert any("sleep 612" in line for line in traces(desk.newest()))
+    assert reported(desk)[0] == 3
+    destroyed(desk)
+
+
+def test_what_a_living_run_has_made_is_not_destroyed(desk: Desk) -> None:
+    desk.allow_make_nodes()
+    with watched(desk, NODES, SLEEP) as run:
+        run.wait_for(task("Run the command"))
+        refused = desk.call("destroy")
+        assert refused.code == 2
+        assert f"{desk.newest()} is still running hint: interrupt it first" in refused.said
+        assert cluster(desk).ssh("n11", "hostname") == "n11"
+        run.signal(signal.SIGINT)
+        assert run.ended() == 130
+    assert traces(desk.newest()) == []
 
 
 def test_an_interrupt_collects_and_cleans_up(desk: Desk) -> None:

@@ -15,6 +15,7 @@ from role_nodes import REPOSITORY
 
 from e2e_ansible.checks.registry import checks, isolated
 from e2e_ansible.judge.result import RunResult
+from e2e_ansible.suite.vocabulary import Vocabulary
 
 pytestmark = pytest.mark.nodes
 
@@ -87,6 +88,7 @@ def test_every_step_type_and_every_check_occurs(ran: Ran) -> None:
     results = [result for step in test.workflow_steps for result in step.validation_results]
     assert {result.check.partition(":")[0] for result in results if result.passed} == CHECKS
     assert {result.allow_failure for result in results if not result.passed} == {True}
+    assert set(Vocabulary.default().step_types) == STEP_TYPES
     with isolated():
         assert set(checks()) == CHECKS
 
@@ -113,22 +115,6 @@ def test_the_result_has_the_field_names_of_the_seed(ran: Ran) -> None:
     for step in test["workflow_steps"]:
         assert step_keys <= set(step)
         assert all({"check", "passed", "attempts"} <= set(each) for each in step["validation_results"])
-
-
-def test_only_its_owner_can_read_the_run(ran: Ran) -> None:
-    assert ran.run.stat().st_mode & 0o777 == 0o700
-    assert [
-        str(path) for path in ran.run.rglob("*") if path.is_file() and readable_by_others(path, ran.run)
-    ] == []
-
-
-def readable_by_others(path: Path, run: Path) -> bool:
-    """Whether a copy of the folder of the test would show it; the plan has nothing to hide."""
-    if "plan" in path.relative_to(run).parts:
-        return False
-    below = [parent for parent in path.parents if parent.is_relative_to(run) and parent != run]
-    hidden = any(parent.stat().st_mode & 0o077 == 0 for parent in below)
-    return path.stat().st_mode & 0o077 != 0 and not hidden
 
 
 def test_a_report_is_the_same_again_wherever_the_folder_is(ran: Ran) -> None:

@@ -3,27 +3,47 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
-from real_runs import Desk, compiled, one_test, run_plan, run_steps, runs_below, traces, write_suite
+from real_runs import (
+    Act,
+    Desk,
+    Steps,
+    compiled,
+    one_test,
+    run_plan,
+    run_steps,
+    runs_below,
+    traces,
+    write_suite,
+)
 from role_nodes import REPOSITORY, Cluster
 
 from e2e_ansible.providers.base import Operation
 from e2e_ansible.providers.local.record import default_home
+from e2e_ansible.steps.registry import step_types
 
 pytestmark = pytest.mark.nodes
 
+Step = dict[str, Any]
 FAIL_INFRASTRUCTURE = ("fail", "infrastructure")
 FAIL_PRODUCT = ("fail", "product")
 UNKNOWN = ("unknown", "infrastructure")
+EXIT_CODES = {FAIL_PRODUCT: 1, UNKNOWN: 3, FAIL_INFRASTRUCTURE: 4}
 TWO_SECONDS = {
     "crash_node_deadline_seconds": 2,
     "node_power_deadline_seconds": 2,
     "reboot_node_deadline_seconds": 2,
 }
-NODES = {"step": "make_nodes"}
+NODES: Step = {"step": "make_nodes"}
+CRASH: Step = {"step": "crash_node", "target_node": "n11"}
+STOP: Step = {"step": "stop_node", "target_node": "n11"}
+START: Step = {"step": "start_node", "target_node": "n11"}
+RESTART: Step = {"step": "restart_node", "target_node": "n11"}
 
 
 def on(node: str, command: str) -> Callable[[Cluster], str]:
@@ -32,10 +52,157 @@ def on(node: str, command: str) -> Callable[[Cluster], str]:
 
 
 NO_POWER_OFF = "systemctl mask poweroff.target"
+NO_REBOOT = "systemctl mask reboot.target"
 NO_BOOT = "rm /usr/lib/systemd/systemd"
+NO_CRASH = "ln -sf /bin/true /usr/sbin/poweroff"
 
 
-# ---- init
+@dataclass(frozen=True)
+class Case:
+    """A test that ends in a step of this type with this verdict and cause; `words` are in its error."""
+
+    step: str
+    what: str
+    steps: Steps
+    decision: tuple[str, str]
+    words: tuple[str, ...]
+    acts: Mapping[str, Act] = field(default_factory=dict)
+    defaults: Mapping[str, object] = field(default_factory=dict)
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+
+
+CASES = [
+    Case(
+        "deploy",
+        "of a version that is not there",
+        [{"step": "deploy"}],
+        FAIL_INFRASTRUCTURE,
+        ("PostgreSQL 12 is not available here; available: 15",),
+        parameters={"postgres_version": "12"},
+    ),
+    Case(
+        "deploy",
+        "with a setting that PostgreSQL refuses",
+        [{"step": "deploy"}],
+        FAIL_PRODUCT,
+        ("no setting shared_bufers; did you mean shared_buffers?",),
+        parameters={"postgres_settings": {"shared_bufers": "64MB"}},
+    ),
+    Case(
+        "deploy",
+        "of a node that dies meanwhile",
+        [{"step": "deploy"}],
+        FAIL_INFRASTRUCTURE,
+        ("01-deploy: n12: ", " is unreachable: "),
+        acts={"postgresql : Create the cluster": lambda cluster: cluster.power("n12", Operation.HARD_OFF)},
+        parameters={"size": 2},
+    ),
+    Case(
+        "stop_node",
+        "of a guest that ignores it",
+        [NODES, STOP],
+        FAIL_INFRASTRUCTURE,
+        ("n11 did not power off within 2 s",),
+        acts={"stop_node": on("n11", NO_POWER_OFF)},
+        defaults=TWO_SECONDS,
+    ),
+    Case(
+        "stop_node",
+        "that takes longer than its step may",
+        [NODES, {**STOP, "timeout_seconds": 3}],
+        FAIL_INFRASTRUCTURE,
+        ("02-stop-node: not done after 3 s; n11: 'node_power : Operate the power' was under way",),
+        acts={"stop_node": on("n11", NO_POWER_OFF)},
+    ),
+    Case(
+        "stop_cluster",
+        "with a guest that ignores it",
+        [NODES, {"step": "stop_cluster"}],
+        FAIL_INFRASTRUCTURE,
+        ("n12 did not power off within 2 s",),
+        acts={"stop_cluster": on("n12", NO_POWER_OFF)},
+        defaults=TWO_SECONDS,
+        parameters={"size": 2},
+    ),
+    Case(
+        "start_node",
+        "that cannot boot",
+        [NODES, STOP, START],
+        FAIL_INFRASTRUCTURE,
+        ("n11 did not start; its console:",),
+        acts={"stop_node": on("n11", NO_BOOT)},
+    ),
+    Case(
+        "start_cluster",
+        "with a node that cannot boot",
+        [NODES, {"step": "stop_cluster"}, {"step": "start_cluster"}],
+        FAIL_INFRASTRUCTURE,
+        ("n12 did not start; its console:",),
+        acts={"stop_cluster": on("n12", NO_BOOT)},
+        parameters={"size": 2},
+    ),
+    Case(
+        "restart_node",
+        "from inside that does nothing",
+        [NODES, {**RESTART, "method": "ssh"}],
+        UNKNOWN,
+        ("n11: reboot not proved within 2 s",),
+        acts={"restart_node": on("n11", NO_REBOOT)},
+        defaults=TWO_SECONDS,
+    ),
+    Case(
+        "restart_node",
+        "by the provider of a guest that ignores it",
+        [NODES, {**RESTART, "method": "graceful"}],
+        FAIL_INFRASTRUCTURE,
+        ("n11 did not power off within 2 s",),
+        acts={"restart_node": on("n11", NO_POWER_OFF)},
+        defaults=TWO_SECONDS,
+    ),
+    Case(
+        "crash_node",
+        "from inside that does nothing",
+        [NODES, CRASH],
+        UNKNOWN,
+        ("n11: crash not proved within 2 s", "it still runs the boot that was to end"),
+        acts={"crash_node": on("n11", NO_CRASH)},
+        defaults=TWO_SECONDS,
+    ),
+    Case(
+        "validate",
+        "of a node that is away",
+        [NODES, {**CRASH, "method": "destroy"}, {"step": "validate", "checks": ["all_nodes_running"]}],
+        FAIL_PRODUCT,
+        ("03-validate: all_nodes_running: n11 (power off) does not run",),
+    ),
+    Case(
+        "custom_command",
+        "that fails",
+        [NODES, {"step": "custom_command", "custom_command": ["ls", "/no-such"], "target_node": "n11"}],
+        FAIL_PRODUCT,
+        ("n11: 'Run the command' failed", "/no-such"),
+    ),
+    Case(
+        "custom_command",
+        "on a node that is away",
+        [
+            NODES,
+            {**CRASH, "method": "destroy"},
+            {"step": "custom_command", "custom_command": ["true"], "target_node": "n11"},
+        ],
+        FAIL_INFRASTRUCTURE,
+        ("n11: 'Run the command' is unreachable",),
+    ),
+]
+
+
+@pytest.mark.parametrize("case", [pytest.param(case, id=f"{case.step} {case.what}") for case in CASES])
+def test_step(tmp_path: Path, case: Case) -> None:
+    real = run_steps(tmp_path, case.steps, acts=case.acts, defaults=case.defaults, **case.parameters)
+    assert real.decided(case.step) == case.decision
+    assert real.result.exit_code == EXIT_CODES[case.decision]
+    for text in case.words:
+        assert text in str(real.test.error)
 
 
 def test_init_without_a_mirror_for_the_image(desk: Desk) -> None:
@@ -52,106 +219,6 @@ def test_init_without_a_mirror_for_the_image(desk: Desk) -> None:
     assert "127.0.0.1" in log.read_text()
     assert [path.name for path in log.parent.iterdir() if path.is_dir()] == []
     assert list(desk.folder.glob("home/deployments/*")) == []
-
-
-# ---- deploy
-
-
-def test_deploy_of_a_version_that_is_not_there(tmp_path: Path) -> None:
-    real = run_steps(tmp_path, [{"step": "deploy"}], postgres_version="12")
-    assert real.decided("deploy") == FAIL_INFRASTRUCTURE
-    assert real.result.exit_code == 4
-    assert "PostgreSQL 12 is not available here; available: 15" in str(real.test.error)
-
-
-def test_deploy_with_a_setting_that_postgresql_refuses(tmp_path: Path) -> None:
-    real = run_steps(tmp_path, [{"step": "deploy"}], postgres_settings={"shared_bufers": "64MB"})
-    assert real.decided("deploy") == FAIL_PRODUCT
-    assert real.result.exit_code == 1
-    assert "no setting shared_bufers; did you mean shared_buffers?" in str(real.test.error)
-
-
-def test_deploy_of_a_node_that_dies_meanwhile(tmp_path: Path) -> None:
-    acts = {"postgresql : Create the cluster": lambda cluster: cluster.power("n12", Operation.HARD_OFF)}
-    real = run_steps(tmp_path, [{"step": "deploy"}], size=2, acts=acts)
-    assert real.decided("deploy") == FAIL_INFRASTRUCTURE
-    assert real.result.exit_code == 4
-    assert str(real.test.error).startswith("01-deploy: n12: ")
-    assert {failure.host for failure in real.step("deploy").failures if failure.kind == "unreachable"} == {
-        "n12"
-    }
-
-
-# ---- power
-
-
-def test_stop_node_of_a_guest_that_ignores_it(tmp_path: Path) -> None:
-    steps = [NODES, {"step": "stop_node", "target_node": "n11"}]
-    real = run_steps(tmp_path, steps, acts={"stop_node": on("n11", NO_POWER_OFF)}, defaults=TWO_SECONDS)
-    assert real.decided("stop_node") == FAIL_INFRASTRUCTURE
-    assert real.result.exit_code == 4
-    assert "n11 did not power off within 2 s" in str(real.test.error)
-
-
-def test_stop_node_that_takes_longer_than_its_step_may(tmp_path: Path) -> None:
-    steps = [NODES, {"step": "stop_node", "target_node": "n11", "timeout_seconds": 3}]
-    real = run_steps(tmp_path, steps, acts={"stop_node": on("n11", NO_POWER_OFF)})
-    assert real.decided("stop_node") == FAIL_INFRASTRUCTURE
-    assert real.result.exit_code == 4
-    under_way = "n11: 'node_power : Operate the power' was under way"
-    assert real.test.error == f"02-stop-node: not done after 3 s; {under_way}"
-
-
-def test_stop_cluster_with_a_guest_that_ignores_it(tmp_path: Path) -> None:
-    acts = {"stop_cluster": on("n12", NO_POWER_OFF)}
-    real = run_steps(tmp_path, [NODES, {"step": "stop_cluster"}], size=2, acts=acts, defaults=TWO_SECONDS)
-    assert real.decided("stop_cluster") == FAIL_INFRASTRUCTURE
-    assert "n12 did not power off within 2 s" in str(real.test.error)
-
-
-def test_start_node_that_cannot_boot(tmp_path: Path) -> None:
-    steps = [NODES, {"step": "stop_node", "target_node": "n11"}, {"step": "start_node", "target_node": "n11"}]
-    real = run_steps(tmp_path, steps, acts={"stop_node": on("n11", NO_BOOT)})
-    assert real.decided("start_node") == FAIL_INFRASTRUCTURE
-    assert real.result.exit_code == 4
-    assert "n11 did not start; its console:" in str(real.test.error)
-
-
-def test_start_cluster_with_a_node_that_cannot_boot(tmp_path: Path) -> None:
-    steps = [NODES, {"step": "stop_cluster"}, {"step": "start_cluster"}]
-    real = run_steps(tmp_path, steps, size=2, acts={"stop_cluster": on("n12", NO_BOOT)})
-    assert real.decided("start_cluster") == FAIL_INFRASTRUCTURE
-    assert "n12 did not start; its console:" in str(real.test.error)
-
-
-@pytest.mark.parametrize(
-    ("method", "masked", "decision", "words"),
-    [
-        ("ssh", "reboot.target", UNKNOWN, "n11: reboot not proved within 2 s"),
-        ("graceful", "poweroff.target", FAIL_INFRASTRUCTURE, "n11 did not power off within 2 s"),
-    ],
-)
-def test_restart_node_that_does_not(
-    tmp_path: Path, method: str, masked: str, decision: tuple[str, str], words: str
-) -> None:
-    steps = [NODES, {"step": "restart_node", "target_node": "n11", "method": method}]
-    acts = {"restart_node": on("n11", f"systemctl mask {masked}")}
-    real = run_steps(tmp_path, steps, acts=acts, defaults=TWO_SECONDS)
-    assert real.decided("restart_node") == decision
-    assert words in str(real.test.error)
-
-
-# ---- crash
-
-
-def test_crash_node_from_inside_that_does_nothing(tmp_path: Path) -> None:
-    steps = [NODES, {"step": "crash_node", "target_node": "n11"}]
-    acts = {"crash_node": on("n11", "ln -sf /bin/true /usr/sbin/poweroff")}
-    real = run_steps(tmp_path, steps, acts=acts, defaults=TWO_SECONDS)
-    assert real.decided("crash_node") == UNKNOWN
-    assert real.result.exit_code == 3
-    assert "n11: crash not proved within 2 s" in str(real.test.error)
-    assert "it still runs the boot that was to end" in str(real.test.error)
 
 
 NO_KILL = """
@@ -171,58 +238,6 @@ def test_crash_node_by_a_provider_that_does_nothing(tmp_path: Path, monkeypatch:
     assert real.decided("crash_node") == UNKNOWN
     assert real.result.exit_code == 3
     assert "n11: crash not proved within 2 s; last seen: power on" in str(real.test.error)
-
-
-# ---- custom_command
-
-
-def test_custom_command_that_fails(tmp_path: Path) -> None:
-    command = {"step": "custom_command", "custom_command": ["ls", "/no-such-file"], "target_node": "n11"}
-    real = run_steps(tmp_path, [NODES, command])
-    assert real.decided("custom_command") == FAIL_PRODUCT
-    assert real.result.exit_code == 1
-    assert "n11: 'Run the command' failed" in str(real.test.error)
-    assert "/no-such-file" in str(real.test.error)
-
-
-def test_custom_command_on_a_node_that_is_away(tmp_path: Path) -> None:
-    steps = [
-        NODES,
-        {"step": "crash_node", "target_node": "n11", "method": "destroy"},
-        {"step": "custom_command", "custom_command": ["true"], "target_node": "n11"},
-    ]
-    real = run_steps(tmp_path, steps)
-    assert real.decided("custom_command") == FAIL_INFRASTRUCTURE
-    assert real.result.exit_code == 4
-    assert "n11: 'Run the command' is unreachable" in str(real.test.error)
-
-
-# ---- validate and its check that needs a writer
-
-
-def test_data_integrity_with_all_rows_and_without_one(tmp_path: Path) -> None:
-    delete = (
-        "with gone as (delete from e2e.integrity where id = 3 returning id) select 1 / count(*) from gone"
-    )
-    psql = ["runuser", "-u", "postgres", "--", "psql", "-c", delete]
-    look = {"step": "validate", "checks": ["data_integrity"]}
-    steps = [
-        {"step": "deploy"},
-        look,
-        {"step": "custom_command", "target_node": "n11", "custom_command": psql},
-        look,
-    ]
-    real = run_steps(tmp_path, steps)
-    before, after = (step for step in real.test.workflow_steps if step.step_type == "validate")
-    assert (before.verdict, before.cause) == ("pass", None)
-    assert before.validation_results[0].message.startswith("n11 holds all ")
-    assert real.decided("validate") == FAIL_PRODUCT
-    assert real.result.exit_code == 1
-    assert "n11 lacks 1 of " in str(after.error)
-    assert str(after.error).endswith(" acknowledged rows: 3")
-
-
-# ---- destroy
 
 
 def test_destroy_of_something_that_is_in_use(tmp_path: Path, desk: Desk) -> None:
@@ -248,3 +263,15 @@ def test_destroy_of_something_that_is_in_use(tmp_path: Path, desk: Desk) -> None
         assert done.code == 0, done.said
         assert f"deployment {real.test.deployment_id} was removed" in done.said
         assert traces(real.folder) == []
+
+
+# ---- all of them
+
+BY_THEMSELVES: Mapping[str, Callable[..., None]] = {
+    "init": test_init_without_a_mirror_for_the_image,
+    "destroy": test_destroy_of_something_that_is_in_use,
+}
+
+
+def test_every_step_type_has_a_case_that_is_no_pass() -> None:
+    assert {case.step for case in CASES} | set(BY_THEMSELVES) == set(step_types())

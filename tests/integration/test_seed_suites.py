@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,8 +10,6 @@ from real_runs import Desk, traces
 from role_nodes import REPOSITORY
 
 from e2e_ansible.providers.capabilities import PROVIDERS, Cell
-from e2e_ansible.run.requirements import unmet
-from e2e_ansible.suite.load import load_suite
 
 pytestmark = pytest.mark.nodes
 
@@ -34,25 +31,35 @@ def test_the_workflows_of_the_seed_pass_side_by_side(desk: Desk) -> None:
     assert traces(desk.newest()) == []
 
 
-def test_what_a_seed_requires_is_really_looked_for(desk: Desk) -> None:
-    suite = SUITES / "seed_basic_structure.json"
-    (test,) = load_suite(suite, provider="local").tests
-    missing = list(unmet(test.entry.requirements, Path("/")))
-    if not missing:
-        pytest.skip("this machine has what the suite requires")
-    done = desk.call("run", str(suite), "--provider", "local")
+def basic_structure(desk: Desk, requirements: dict[str, Any]) -> str:
+    """The suite with other requirements."""
+    suite: dict[str, Any] = json.loads((SUITES / "seed_basic_structure.json").read_text())
+    suite["test_suites"]["suite_name"]["requirements"] = requirements
+    (desk.folder / "suite.json").write_text(json.dumps(suite))
+    return "suite.json"
+
+
+def test_all_that_a_machine_lacks_is_told_and_nothing_is_started(desk: Desk) -> None:
+    wanted = {"min_memory_gb": 1_000_000, "min_disk_gb": 1_000_000_000, "min_cpus": 100_000}
+    suite = basic_structure(desk, {**wanted, "commands": ["sh", "no-such-command"]})
+    done = desk.call("run", suite, "--provider", "local")
     assert done.code == 4
-    for text in missing:
-        assert text.split(": ")[0] in done.said
+    for text in (
+        "memory available (GiB): ",
+        ", required 1e+06",
+        "disk free (GiB): ",
+        "processors: ",
+        "required 100000",
+        "the command 'no-such-command' is not there",
+    ):
+        assert text in done.said
+    assert "'sh'" not in done.said
     assert "nothing was started" in done.said
     assert not desk.runs.exists()
 
 
 def test_the_basic_structure_passes_without_its_requirements(desk: Desk) -> None:
-    suite: dict[str, Any] = json.loads((SUITES / "seed_basic_structure.json").read_text())
-    del suite["test_suites"]["suite_name"]["requirements"]
-    (desk.folder / "suite.json").write_text(json.dumps(suite))
-    done = desk.call("run", "suite.json", "--provider", "local")
+    done = desk.call("run", basic_structure(desk, {}), "--provider", "local")
     assert done.code == 0, desk.result().tests[0].error
     assert traces(desk.newest()) == []
 

@@ -18,6 +18,7 @@ __all__ = ["bring_up", "choose_subnet", "host_networks", "leftovers", "take_down
 POOL = IPv4Network("10.203.0.0/16")
 _FORWARD = Path("/proc/sys/net/ipv4/ip_forward")
 _INTERFACES = Path("/sys/class/net")
+_CABLE_SECONDS = 2.0
 
 
 def choose_subnet(seed: str, taken: Collection[IPv4Network]) -> IPv4Network:
@@ -128,9 +129,19 @@ def take_down(record: DeploymentRecord, home: Path, *, last: bool) -> bool:
     return there
 
 
-def wait_for_cable(interface: str, deadline: Deadline) -> bool:
-    """Whether the host's end of a dead node's cable went away; the kernel removes it after the node."""
-    return deadline.wait_for(lambda: not _exists(interface), 0.02)
+def remove_cable(interface: str, deadline: Deadline) -> bool:
+    """Whether the host's end of a dead node's cable went away.
+
+    The kernel removes it after the node, but not while a connection of the node waits for somebody who does not
+    answer: that keeps the network of a node that was cut off for minutes.
+    """
+
+    def gone() -> bool:
+        return not _exists(interface)
+
+    if not Deadline(min(_CABLE_SECONDS, deadline.remaining)).wait_for(gone, 0.02):
+        try_run(["ip", "link", "delete", interface])
+    return deadline.wait_for(gone, 0.02)
 
 
 def leftovers(record: DeploymentRecord) -> list[str]:

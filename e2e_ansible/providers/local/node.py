@@ -16,7 +16,7 @@ from e2e_ansible.nodes.observation import PowerState
 from e2e_ansible.providers.local import processes
 from e2e_ansible.providers.local.cgroups import make_groups, remove_groups
 from e2e_ansible.providers.local.mounts import mount_overlay
-from e2e_ansible.providers.local.network import wait_for_cable
+from e2e_ansible.providers.local.network import remove_cable
 from e2e_ansible.providers.local.processes import Process
 from e2e_ansible.providers.local.record import Deployment, NodeRecord
 from e2e_ansible.providers.local.system import locked, run, tail, write_durably
@@ -96,7 +96,7 @@ class LocalNode:
         with locked(self.folder / "lock", max(deadline.remaining, 1)):
             if self.running():
                 return False
-            if not wait_for_cable(self.record.interface, deadline):
+            if not remove_cable(self.record.interface, deadline):
                 raise ProviderError(f"{self.record.name}: {self.record.interface} of its last start is left")
             mount_overlay(self._lower, self.folder)
             self._launch()
@@ -118,7 +118,7 @@ class LocalNode:
                 left = self.running()
                 pids = [process.pid for process in (*left.keepers, *left.leaders, *left.others)]
                 raise ProviderError(f"{self.record.name}: processes {pids} did not end")
-            if not wait_for_cable(self.record.interface, deadline):
+            if not remove_cable(self.record.interface, deadline):
                 raise ProviderError(f"{self.record.name}: {self.record.interface} did not go away")
             deadline.wait_for(lambda: not remove_groups(self.record.machine))
         return found

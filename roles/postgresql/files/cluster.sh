@@ -24,7 +24,7 @@ create() {
     [ "$kind" = primary ] || sync=--no-sync
     # shellcheck disable=SC2086  # an empty $sync is no argument
     output=$(pg_createcluster --start-conf=auto --port="$port" "$version" main -- --data-checksums $sync 2>&1 </dev/null) ||
-        refuse "pg_createcluster: $(echo "$output" | tail -n 3 | tr '\n' ' ')"
+        refuse "pg_createcluster: $(echo "$output" | tail -n 4 | tr '\n' ' ')"
     [ "$kind" = primary ] || find "$data" -mindepth 1 -delete
 }
 

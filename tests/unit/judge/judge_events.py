@@ -143,8 +143,7 @@ def not_proved(host: str = "n11", /, *, act: str = "crash") -> Event:
 
 def stats(*, failures: Iterable[str] = (), rescued: Iterable[str] = ()) -> Event:
     """The recap, which ends every playbook that Ansible could run."""
-    counts = {"failures": dict.fromkeys(failures, 1), "rescued": dict.fromkeys(rescued, 1)}
-    return event(Kind.STATS, **counts)
+    return event(Kind.STATS, failures=dict.fromkeys(failures, 1), rescued=dict.fromkeys(rescued, 1))
 
 
 def observed(host: str = "n11", /, **changes: Any) -> Event:
@@ -165,9 +164,16 @@ def healthy(host: str = "n11", **changes: Any) -> dict[str, Any]:
     )
     standby = Postgres(installed=True, accepting=True, in_recovery=True, writable=False, receiver="streaming")
     postgres = primary if host == "n11" else standby
-    facts = {"node": host, "power": "on", "reachable": True, "system_state": "running", "postgres": postgres}
-    facts = {**facts, **changes}
-    return {**facts, "postgres": facts["postgres"] and facts["postgres"].model_dump(mode="json")}
+    facts: dict[str, Any] = {
+        "node": host,
+        "power": "on",
+        "reachable": True,
+        "system_state": "running",
+        "postgres": postgres,
+        **changes,
+    }
+    found = facts["postgres"]
+    return {**facts, "postgres": found and found.model_dump(mode="json")}
 
 
 OFF = {"power": "off", "reachable": False, "postgres": None, "system_state": ""}

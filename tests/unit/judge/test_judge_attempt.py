@@ -118,6 +118,17 @@ ENDS = [
 FAILURES = [
     Case("a task failed", step(), [failed(), stats(failures=["n11"])], INFRASTRUCTURE, "n11: 'Act'", RC_2),
     Case("a command failed", command(), [failed(), stats(failures=["n11"])], PRODUCT, "it broke", RC_2),
+    Case(
+        "a command failed with words that machines use as well",
+        command(),
+        [
+            failed("n11", "non-zero return code", result={"rc": 2, "stderr": "psql: Connection refused"}),
+            stats(failures=["n11"]),
+        ],
+        PRODUCT,
+        "n11: 'Act' failed: psql: Connection refused",
+        RC_2,
+    ),
     Case("a failure was ignored", step(), [failed(ignore_errors=True), stats()], PASS),
     Case("a failure was rescued", step(), [failed(), ok(), stats(rescued=["n11"])], PASS),
     Case(

@@ -17,8 +17,8 @@ PRODUCT, INFRASTRUCTURE, HARNESS, CLEAN_UP = (
     Cause.CLEAN_UP,
 )
 REFUSED = "refused: this is the controller"
-BY_A_SCRIPT = "non-zero return code\nrefused: invalid value for parameter"
-PSQL = "non-zero return code\npsql: error: connection to server failed: Connection refused"
+BY_A_SCRIPT = "refused: invalid value for parameter"
+PSQL = "psql: error: connection to server failed: Connection refused"
 DISK = "could not write to file: No space left on device"
 
 
@@ -39,18 +39,27 @@ CASES: dict[str, tuple[Failure, Cause, Cause]] = {
         INFRASTRUCTURE,
         INFRASTRUCTURE,
     ),
-    "a script of a role refused": (failure(BY_A_SCRIPT, action="raw", role="postgresql"), PRODUCT, PRODUCT),
+    "a script of a role refused": (
+        failure(BY_A_SCRIPT, action="raw", role="postgresql", rc=2),
+        PRODUCT,
+        PRODUCT,
+    ),
     "unreachable": (failure("no answer", kind="unreachable"), PRODUCT, INFRASTRUCTURE),
     "unreachable at the removal": (failure("no answer", kind="unreachable"), CLEAN_UP, CLEAN_UP),
     "a full disk": (failure(DISK, role="postgresql"), PRODUCT, INFRASTRUCTURE),
     "a full disk at the removal": (failure(DISK, action="provision"), CLEAN_UP, CLEAN_UP),
     "our own act on the way to the product": (failure("no", action="await_node"), PRODUCT, INFRASTRUCTURE),
     "our own look": (failure("no", action="observe"), PRODUCT, INFRASTRUCTURE),
-    "a user's command speaks for itself": (failure(PSQL, action="command"), PRODUCT, PRODUCT),
-    "a user's command on a full disk": (failure(f"non-zero return code\n{DISK}"), PRODUCT, PRODUCT),
+    "a user's command speaks for itself": (failure(PSQL, action="command", rc=2), PRODUCT, PRODUCT),
+    "a user's command on a full disk": (failure(DISK, action="command", rc=1), PRODUCT, PRODUCT),
+    "a user's command to a node that is silent": (
+        failure("no answer", action="command", kind="unreachable"),
+        PRODUCT,
+        INFRASTRUCTURE,
+    ),
     "a user's command that could not be run": (failure(DISK, action="command"), PRODUCT, INFRASTRUCTURE),
     "a role's command on a full disk": (
-        failure(f"non-zero return code\n{DISK}", action="command", role="postgresql"),
+        failure(DISK, action="command", role="postgresql", rc=1),
         PRODUCT,
         INFRASTRUCTURE,
     ),

@@ -41,11 +41,21 @@ def test_a_failure_leads_back_to_the_line_of_the_playbook() -> None:
     assert only(failed(play="Elsewhere")).failures[0].playbook_line == 0
 
 
+def test_a_failure_of_a_task_without_names() -> None:
+    nameless = event(Kind.FAILED, "n11", role=None, task=None, play=None, task_action=None)
+    found = fold(step(lines={"None": 3}), [nameless]).failures[0]
+    assert (found.role, found.task, found.action, found.playbook_line) == ("", "", "", 0)
+
+
 MESSAGES: dict[str, tuple[dict[str, Any], str, str]] = {
     "message and outputs": ({"msg": "a", "stderr": "b\n", "stdout": "c"}, "", "a\nb\nc"),
     "the same said twice": ({"msg": "a", "stderr": "a"}, "", "a"),
     "only what Ansible printed": ({}, " fatal: a \n", "fatal: a"),
     "nothing": ({"msg": None}, "", "no message"),
+    "what a command said": ({"msg": "non-zero return code", "stderr": "b", "rc": 1}, "", "b"),
+    "a command that said nothing": ({"msg": "non-zero return code", "rc": 1}, "", "non-zero return code"),
+    "outputs without message": ({"stdout": "c", "stderr": "b"}, "", "b\nc"),
+    "what ssh adds": ({"stderr": "b\nShared connection to 192.0.2.11 closed.\r\n"}, "", "b"),
     "other things than text": ({"msg": ["a"], "stderr": 7}, "", "['a']\n7"),
 }
 
@@ -56,8 +66,22 @@ def test_message_of_a_failure(result: dict[str, Any], printed: str, message: str
     assert only(found).failures[0].message == message
 
 
+STATUSES: dict[str, tuple[dict[str, Any], int | None]] = {
+    "a command ended badly": ({"msg": "non-zero return code", "rc": 3}, 3),
+    "a module could not be run": ({"msg": "MODULE FAILURE: no space left on device", "rc": 1}, None),
+    "no command": ({"msg": "it broke"}, None),
+    "no number": ({"msg": "non-zero return code", "rc": "3"}, None),
+}
+
+
+@pytest.mark.parametrize(("result", "status"), STATUSES.values(), ids=STATUSES)
+def test_exit_status_of_a_command(result: dict[str, Any], status: int | None) -> None:
+    assert only(event(Kind.FAILED, "n11", res=result)).failures[0].rc == status
+
+
 def test_a_dropped_result_is_an_empty_one() -> None:
-    for result in (None, [], "gone"):
+    dropped: tuple[object, ...] = (None, [], "gone")
+    for result in dropped:
         facts = only(event(Kind.OK, "n11", res=result))
         assert facts.hosts == {"n11"}
         assert not (facts.proofs or facts.observations or facts.results)
@@ -113,7 +137,8 @@ def test_expected_is_only_the_silence_of_a_node_that_is_taken_away() -> None:
 
 
 def test_registered_is_the_last_output_of_the_first_host_that_has_one() -> None:
-    events = [ok("n12", rc=0, stdout="old"), ok("n12", rc=0, stdout="new"), ok("n12"), failed("n11")]
+    events = [ok("n12", rc=0, stdout="old"), ok("n12", rc=0, stdout="new"), ok("n12")]
+    events.append(failed("n11", result={"rc": 1, "stdout": "of a failure"}))
     facts = fold(step(hosts=("n11", "n12")), events)
     assert facts.registered(("n11", "n12")) == {"stdout": "new", "stderr": "", "rc": 0}
     assert facts.registered(("n11",)) is None

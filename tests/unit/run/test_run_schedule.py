@@ -1,0 +1,145 @@
+"""Tests side by side: as many as may, no more nodes than the budget, in order, and none after a stop."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+import pytest
+
+from e2e_ansible.engine.protocol import Cancel
+from e2e_ansible.errors import UsageError
+from e2e_ansible.judge.result import TestResult
+from e2e_ansible.run.schedule import Job, run_jobs, within_budget
+from e2e_ansible.verdict import Verdict
+
+WAIT = 20
+
+
+def result(name: str, verdict: Verdict = Verdict.PASS) -> TestResult:
+    return TestResult(
+        deployment_id="d", name=name, provider="local", success=verdict is Verdict.PASS, verdict=verdict
+    )
+
+
+class Hall:
+    """Jobs that tell who runs beside whom."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._inside: dict[str, int] = {}
+        self.began: list[str] = []
+        self.most_nodes = 0
+        self.most_tests = 0
+        self.cancel = Cancel()
+
+    def job(
+        self,
+        name: str,
+        nodes: int = 1,
+        verdict: Verdict = Verdict.PASS,
+        act: Callable[[], object] = lambda: None,
+    ) -> Job:
+        """A test that acts, and ends with this verdict."""
+
+        def run() -> TestResult:
+            with self._lock:
+                self.began.append(name)
+                self._inside[name] = nodes
+                self.most_nodes = max(self.most_nodes, sum(self._inside.values()))
+                self.most_tests = max(self.most_tests, len(self._inside))
+            act()
+            with self._lock:
+                del self._inside[name]
+            return result(name, verdict)
+
+        return Job(name, nodes, run)
+
+    def run(
+        self, *jobs: Job, parallel: int = 1, max_nodes: int | None = None, stop_on_error: bool = False
+    ) -> list[str]:
+        """The names of the tests that were run, in the order of their results."""
+        done = run_jobs(
+            jobs, parallel=parallel, max_nodes=max_nodes, stop_on_error=stop_on_error, cancel=self.cancel
+        )
+        return [each.name for each in done]
+
+
+@pytest.fixture
+def hall() -> Hall:
+    return Hall()
+
+
+def test_one_after_the_other(hall: Hall) -> None:
+    assert hall.run(*(hall.job(name) for name in "abc")) == hall.began == ["a", "b", "c"]
+    assert hall.most_tests == 1
+
+
+def test_side_by_side_and_no_more_than_may(hall: Hall) -> None:
+    pairs = threading.Barrier(2, timeout=WAIT)  # nobody ends alone
+    names = ["a", "b", "c", "d", "e", "f"]
+    assert hall.run(*(hall.job(name, act=pairs.wait) for name in names), parallel=2) == names
+    assert hall.most_tests == 2
+
+
+def test_results_are_in_the_order_of_the_suite_whoever_ends_first(hall: Hall) -> None:
+    ended = threading.Event()
+    slow = hall.job("slow", act=lambda: ended.wait(WAIT))
+    assert hall.run(slow, hall.job("fast", act=ended.set), parallel=2) == ["slow", "fast"]
+
+
+def test_no_more_nodes_than_the_budget(hall: Hall) -> None:
+    pair, third = threading.Barrier(2, timeout=WAIT), threading.Event()
+
+    def stay() -> None:
+        pair.wait()
+        third.wait(0.3)  # it never comes, unless the budget is not kept
+
+    jobs = [*(hall.job(name, nodes=3, act=stay) for name in "ab"), hall.job("c", nodes=3, act=third.set)]
+    assert hall.run(*jobs, parallel=4, max_nodes=6) == [*"abc"]
+    assert (hall.most_nodes, hall.most_tests) == (6, 2)
+
+
+def test_a_large_test_is_not_overtaken_by_small_ones(hall: Hall) -> None:
+    jobs = [hall.job("a", 1), hall.job("large", 3), hall.job("b", 1), hall.job("c", 1)]
+    assert hall.run(*jobs, parallel=3, max_nodes=3) == ["a", "large", "b", "c"]
+    assert hall.began[:2] == ["a", "large"]
+    assert hall.most_nodes == 3
+
+
+@pytest.mark.parametrize("verdict", [Verdict.FAIL, Verdict.UNKNOWN])
+@pytest.mark.parametrize(("stop", "names"), [(True, ["a", "b"]), (False, ["a", "b", "c"])])
+def test_after_an_error_no_other_test_begins_if_so_asked(
+    hall: Hall, verdict: Verdict, stop: bool, names: list[str]
+) -> None:
+    jobs = [hall.job("a"), hall.job("b", verdict=verdict), hall.job("c")]
+    assert hall.run(*jobs, stop_on_error=stop) == hall.began == names
+
+
+def test_a_stop_lets_those_that_run_come_to_their_end(hall: Hall) -> None:
+    failed = threading.Event()
+    jobs = [
+        hall.job("slow", act=lambda: failed.wait(WAIT)),
+        hall.job("bad", verdict=Verdict.FAIL, act=failed.set),
+        hall.job("late"),
+    ]
+    assert hall.run(*jobs, parallel=2, max_nodes=2, stop_on_error=True)[:2] == ["slow", "bad"]
+
+
+def test_after_a_cancel_no_other_test_begins(hall: Hall) -> None:
+    jobs = [hall.job("a"), hall.job("b", act=hall.cancel.set), hall.job("c")]
+    assert hall.run(*jobs) == ["a", "b"]
+
+
+def test_nothing_to_run(hall: Hall) -> None:
+    assert hall.run() == []
+
+
+@pytest.mark.parametrize(("budget", "fits"), [(None, True), (3, True), (2, False)])
+def test_a_test_that_can_never_start_is_refused(budget: int | None, fits: bool) -> None:
+    sizes = [("small", 1), ("large", 3), ("other", 3)]
+    if fits:
+        within_budget(sizes, budget)
+        return
+    with pytest.raises(UsageError, match="the budget of 2: large makes 3, other makes 3"):
+        within_budget(sizes, budget)
