@@ -10,7 +10,7 @@ Example:
     ...     options = StepOptions
     ...
     ...     def compile(self, options: StepOptions, context: CompileContext) -> CompiledStep:
-    ...         task = {"name": "Checkpoint", "ansible.builtin.command": {"argv": ["psql", "-c", "CHECKPOINT"]}}
+    ...         task = {"name": "Checkpoint", "plain_command": {"argv": ["psql", "-c", "CHECKPOINT"], "timeout_seconds": 60}}
     ...         return CompiledStep(plays=[play("Checkpoint", context.nodes, tasks=[task])], hosts=context.nodes)
 """
 
