@@ -65,7 +65,7 @@ class WarmParent:
         path = folder / "warm"
         with (folder / "warm.err").open("wb") as errors:
             process = subprocess.Popen(
-                [sys.executable, "-m", "e2e_ansible.engine.warm.parent", str(path)],
+                [sys.executable, "-P", "-m", "e2e_ansible.engine.warm.parent", str(path)],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=errors,

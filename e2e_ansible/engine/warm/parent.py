@@ -56,13 +56,15 @@ _MODULES = (
     "e2e_ansible.nodes.provisioning",
     "e2e_ansible.providers.local.driver",
 )
+#: Kinds of plugins of which every playbook loads all, only for their documented options.
+_WHOLE = ("connection_loader", "shell_loader", "become_loader")
 #: Plugins that almost every playbook loads, by the loader that finds them. Vars plugins are left alone: loading them
 #: here would keep Ansible from priming them, and then children would not see group_vars and host_vars. So is
 #: ansible-runner's callback: it binds the folder of its events, and turns messages into events from then on.
 _CLASSES: Mapping[str, Sequence[str]] = {
-    "connection_loader": ("ssh", "local"),
-    "shell_loader": ("sh",),
-    "become_loader": ("sudo",),
+    "callback_loader": ("default", "junit", "minimal", "oneline", "tree"),
+    "inventory_loader": ("ini", "yaml"),
+    "cache_loader": ("memory", "jsonfile"),
     "strategy_loader": ("linear",),
     "action_loader": (
         "command",
@@ -119,6 +121,8 @@ def _boot() -> None:
     loader.init_plugin_loader()
     # Once is enough: a child that asks again would only be warned that it was done.
     vars(loader)["_configure_collection_loader"] = lambda prefix: None
+    for plugins in _WHOLE:
+        list(getattr(loader, plugins).all(class_only=True))
     for plugins, names in (*_CLASSES.items(), *_configured()):
         for name in names:
             getattr(loader, plugins).get(name, class_only=True)
