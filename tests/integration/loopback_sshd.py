@@ -30,6 +30,7 @@ def loopback_sshd(folder: Path) -> Iterator[str]:
         "UsePAM": "no",
         "PermitRootLogin": "prohibit-password",
         "ListenAddress": "127.0.0.1",
+        "SetEnv": "SHLVL=2",  # else bash reads the .bashrc of this machine's root for every command
     }
     words = [word for key, value in options.items() for word in ("-o", f"{key}={value}")]
     command = ["/usr/sbin/sshd", "-D", "-f", "/dev/null", "-p", str(port), *words]

@@ -57,10 +57,6 @@ def run(engine: WarmEngine, request: PlayRequest) -> tuple[Outcome, list[Event]]
     return engine.run(request, events.append, Cancel()), events
 
 
-def parent_of(engine: WarmEngine) -> int:
-    return engine._booting.result()[0].pid
-
-
 def sleepers(pid: int) -> list[int]:
     """Those in the family of a process that sleep as the playbook told them."""
     return [each for each in family(pid) if b"4321" in _read(Path(f"/proc/{each}/cmdline"))]
@@ -79,7 +75,7 @@ def once_asleep(engine: WarmEngine, act: Callable[[int], object]) -> Iterator[li
     acted: list[float] = []
 
     def wait() -> None:
-        pid = parent_of(engine)
+        pid = engine.parent_id
         if Deadline(30).wait_for(lambda: bool(sleepers(pid)), interval=0.02):
             acted.append(time.monotonic())
             act(pid)
@@ -140,7 +136,7 @@ def test_a_parent_that_is_gone_before_the_fork_is_replaced_by_a_process(
     engine: WarmEngine, request_: PlayRequest
 ) -> None:
     assert run(engine, request_)[0].engine == "warm"
-    os.kill(parent_of(engine), signal.SIGKILL)
+    os.kill(engine.parent_id, signal.SIGKILL)
     outcome, events = run(engine, request_)
     assert (outcome.rc, outcome.engine) == (0, "cold")
     assert "the warm parent" in outcome.why
@@ -164,7 +160,7 @@ def test_cancel_ends_every_process_of_the_playbook(engine: WarmEngine, tmp_path:
         outcome = engine.run(request, lambda event: None, cancel)
     assert outcome.ended is Ended.CANCELED
     assert not _asleep()
-    assert family(parent_of(engine)) == [parent_of(engine)]
+    assert family(engine.parent_id) == [engine.parent_id]
 
 
 def test_a_deadline_ends_every_process_of_the_playbook(engine: WarmEngine, tmp_path: Path) -> None:
@@ -173,7 +169,7 @@ def test_a_deadline_ends_every_process_of_the_playbook(engine: WarmEngine, tmp_p
     outcome, _ = run(engine, request)
     assert (outcome.ended, outcome.engine) == (Ended.TIMEOUT, "warm")
     assert not _asleep()
-    assert family(parent_of(engine)) == [parent_of(engine)]
+    assert family(engine.parent_id) == [engine.parent_id]
 
 
 def test_playbooks_side_by_side_get_their_own_events(engine: WarmEngine, tmp_path: Path) -> None:
@@ -196,7 +192,7 @@ def test_the_socket_is_private_and_the_parent_holds_nothing_of_ours(
 ) -> None:
     outcome, _ = run(engine, replace(request_, environment={"CANARY": "of-a-step"}))
     assert outcome.engine == "warm"
-    pid = parent_of(engine)
+    pid = engine.parent_id
     assert (engine._folder / "warm").stat().st_mode & 0o777 == 0o600
     assert engine._folder.stat().st_mode & 0o777 == 0o700
     assert b"of-a-step" not in Path(f"/proc/{pid}/environ").read_bytes()
@@ -207,7 +203,7 @@ def test_the_socket_is_private_and_the_parent_holds_nothing_of_ours(
 def test_nothing_is_left_when_it_is_closed(request_: PlayRequest) -> None:
     engine = WarmEngine(ANSIBLE_CFG, REPOSITORY, ())
     assert run(engine, request_)[0].engine == "warm"
-    pid, folder = parent_of(engine), engine._folder
+    pid, folder = engine.parent_id, engine._folder
     engine.close()
     assert (family(pid), folder.exists()) == ([], False)
 
@@ -215,7 +211,7 @@ def test_nothing_is_left_when_it_is_closed(request_: PlayRequest) -> None:
 def test_it_may_be_closed_while_it_boots() -> None:
     engine = WarmEngine(ANSIBLE_CFG, REPOSITORY, ())
     engine.close()
-    assert (family(parent_of(engine)), engine._folder.exists()) == ([], False)
+    assert (family(engine.parent_id), engine._folder.exists()) == ([], False)
 
 
 def test_nothing_is_left_when_its_user_is_killed(tmp_path: Path) -> None:

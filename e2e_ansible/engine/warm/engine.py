@@ -74,6 +74,11 @@ class WarmEngine:
         self._booting = pool.submit(self._boot, root, tuple(files))
         pool.shutdown(wait=False)
 
+    @property
+    def parent_id(self) -> int:
+        """The process id of the parent. Raises what kept it from being started."""
+        return self._booting.result()[0].pid
+
     def run(self, request: PlayRequest, on_event: Callable[[Event], None], cancel: Cancel) -> Outcome:
         """Run one playbook; see `Engine.run`."""
         doubt = self._doubt(request)
