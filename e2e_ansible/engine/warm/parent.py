@@ -10,6 +10,7 @@ input, output and error. The answers are lines of JSON: `{"pid": N}`, then `{"st
 
 from __future__ import annotations
 
+import ast
 import ctypes
 import fcntl
 import gc
@@ -28,6 +29,7 @@ from contextlib import suppress
 from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, NoReturn
 
 __all__ = ["main"]
@@ -79,6 +81,7 @@ _CLASSES: Mapping[str, Sequence[str]] = {
     ),
     "lookup_loader": ("env", "file"),
 }
+_OPTIONS_ONLY = {"vars_loader": "host_group_vars", "callback_loader": "awx_display"}
 _FUNCTIONS: Mapping[str, Sequence[str]] = {
     "filter_loader": ("default", "bool", "string", "ternary", "quote", "to_json"),
     "test_loader": ("defined", "failed", "skipped", "changed"),
@@ -129,9 +132,30 @@ def _boot() -> None:
     for plugins, names in _FUNCTIONS.items():
         for name in names:
             getattr(loader, plugins).get(name)
+    for plugins, name in _OPTIONS_ONLY.items():
+        _load_options(getattr(loader, plugins), name)
+    _keep_parser()
     _render_once()
     gc.collect()
     gc.freeze()
+
+
+def _load_options(plugins: Any, name: str) -> None:
+    """Read the documented options of a plugin, which is most of what loading it costs, without importing it."""
+    path = plugins.find_plugin(name)
+    for node in ast.parse(Path(path).read_bytes()).body:
+        if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "DOCUMENTATION":
+            module = SimpleNamespace(DOCUMENTATION=ast.literal_eval(node.value))
+            plugins._load_config_defs(name, module, path)
+
+
+def _keep_parser() -> None:
+    """Build the parser of the command line once; it depends on nothing but the configuration."""
+    from ansible.cli.playbook import PlaybookCLI
+
+    command = PlaybookCLI(["ansible-playbook"])
+    command.init_parser()
+    PlaybookCLI.init_parser = lambda self: setattr(self, "parser", command.parser)
 
 
 def _configured() -> Iterator[tuple[str, list[str]]]:
