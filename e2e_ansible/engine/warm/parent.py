@@ -142,11 +142,18 @@ def _boot() -> None:
 
 def _load_options(plugins: Any, name: str) -> None:
     """Read the documented options of a plugin, which is most of what loading it costs, without importing it."""
-    path = plugins.find_plugin(name)
-    for node in ast.parse(Path(path).read_bytes()).body:
+    path = next(place for place in _files(plugins) if place.stem == name)
+    for node in ast.parse(path.read_bytes()).body:
         if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "DOCUMENTATION":
             module = SimpleNamespace(DOCUMENTATION=ast.literal_eval(node.value))
-            plugins._load_config_defs(name, module, path)
+            plugins._load_config_defs(name, module, str(path))
+
+
+def _files(plugins: Any) -> Iterator[Path]:
+    """Where its plugins may be. Asking the loader of vars plugins itself would switch group_vars off."""
+    builtin = Path(import_module(plugins.package).__file__ or "").parent
+    for folder in (builtin, *map(Path, plugins.config or ())):
+        yield from folder.glob("*.py")
 
 
 def _keep_parser() -> None:
