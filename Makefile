@@ -19,7 +19,7 @@ GIVE_BACK := [ "$$(stat -c %u Makefile)" = 0 ] || $(SUDO) find . -xdev -user 0 -
 # An environment does not survive a move of the checkout, nor the removal of its interpreter.
 READY := $(shell grep -qsxF '$(CURDIR)' $(VENV)/.place && $(BIN)/python -c '' 2>/dev/null && echo yes)
 
-.PHONY: help demo test lint clean tools force
+.PHONY: help demo test lint bench clean tools force
 
 help: ## show this list
 	sed -nE 's/^([a-z]+):.*## (.*)/make \1\t\2/p' Makefile
@@ -43,6 +43,13 @@ lint: $(VENV)/.dev ## ruff, mypy and ansible-lint
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	PATH="$$PWD/$(BIN):$$PATH" ansible-lint --offline -q
+
+bench: $(VENV)/.dev tools ## measure, and write benchmarks/results.md (root or sudo, about 20 minutes)
+	trap : INT
+	status=0
+	{ $(AS_ROOT) $(BIN)/e2e-ansible doctor --fix && $(AS_ROOT) $(BIN)/python -m benchmarks; } || status=$$?
+	$(GIVE_BACK)
+	exit $$status
 
 clean: ## remove the environment, caches and packages; runs and nodes stay
 	rm -rf $(VENV) dist build .coverage .ansible .hypothesis .mypy_cache .pytest_cache .ruff_cache

@@ -1,14 +1,11 @@
 """How long a suite of many steps takes to load and to compile, beside what PyYAML takes for the same text.
 
-    python benchmarks/compile.py [STEPS]
-
 Loading is compared with PyYAML's C loader on the same suite, compiling with its `safe_dump` (in Python) and its C
 dumper on the same playbooks. Each number is the best of several rounds, taken by turns.
 """
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -16,12 +13,12 @@ from typing import Any
 
 import yaml
 
+from benchmarks.measure import table
 from e2e_ansible.compile.compiler import compile_suite
 from e2e_ansible.compile.plan import Plan
 from e2e_ansible.suite.load import parse_suite
 from e2e_ansible.suite.vocabulary import Vocabulary
 
-STEPS = 1000
 ROUNDS = 5
 _WORKFLOW = """\
 - {step: validate, checks: [cluster_status, "node_status:n12:running"], retry: {max_attempts: 5, delay_seconds: 1}}
@@ -98,18 +95,17 @@ def _playbooks(plan: Plan) -> list[Any]:
     return [yaml.safe_load(text.replace("!unsafe ", "")) for text in texts]
 
 
-def main() -> None:
-    """Print a table."""
-    found = measure(int(sys.argv[1]) if len(sys.argv) > 1 else STEPS, ROUNDS)
-    print(f"{found.steps} steps, best of {ROUNDS} rounds")
-    print(f"  load     {found.load:7.3f} s   {found.load_ratio:5.2f} x CSafeLoader ({found.load_yaml:.3f} s)")
-    print(
-        f"  compile  {found.compile:7.3f} s   {found.compile_ratio:5.2f} x safe_dump ({found.dump_python:.3f} s), "
-        f"{found.compile / found.dump_c:.2f} x CSafeDumper ({found.dump_c:.3f} s)"
-    )
-    print(f"  hash     {found.hash:7.3f} s")
-    print(f"  together {found.load + found.compile + found.hash:7.3f} s")
-
-
-if __name__ == "__main__":
-    main()
+def report(steps: int) -> str:
+    """The figures as a table: seconds, best of several rounds."""
+    found = measure(steps, ROUNDS)
+    rows = [
+        ["load", f"{found.load:.3f}", f"{found.load_ratio:.2f} x PyYAML's CSafeLoader on the same text"],
+        [
+            "compile",
+            f"{found.compile:.3f}",
+            f"{found.compile_ratio:.2f} x PyYAML's safe_dump of the playbooks",
+        ],
+        ["hash", f"{found.hash:.3f}", ""],
+        ["together", f"{found.load + found.compile + found.hash:.3f}", ""],
+    ]
+    return table([f"{steps} steps", "s", "against"], rows)

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 
 from e2e_ansible.checks import (
@@ -37,6 +38,7 @@ from e2e_ansible.judge.result import RunResult, StepResult, TestResult
 from e2e_ansible.names import suggestion
 from e2e_ansible.report.notice import Listener
 from e2e_ansible.run.context import RunOptions
+from e2e_ansible.run.engines import open_engine
 from e2e_ansible.run.folder import RunFolder
 from e2e_ansible.run.plan_folder import write_plan
 from e2e_ansible.run.results import read_run
@@ -140,16 +142,15 @@ def run(
     listeners: Sequence[Listener] = (),
     engine: Engine | None = None,
 ) -> RunResult:
-    """Run plans on real nodes. The run folder is `runs / result.run_id`.
+    """Run plans on real nodes. The run folder is `runs / result.run_id`. Without an engine, a warm one is used.
 
     Raises:
         UsageError: a plan cannot be run here; nothing was started.
         InfrastructureError: a requirement is not met or a folder cannot be written.
     """
     options = RunOptions(parallel=parallel, max_nodes=max_nodes, stop_on_error=stop_on_error, keep=keep)
-    result, _ = run_plans(
-        plans, runs=Path(runs), engine=engine or _engine(), options=options, listeners=listeners
-    )
+    with nullcontext(engine) if engine else open_engine() as used:
+        result, _ = run_plans(plans, runs=Path(runs), engine=used, options=options, listeners=listeners)
     return result
 
 
@@ -161,9 +162,3 @@ def judge(folder: str | os.PathLike[str]) -> RunResult:
         HarnessError: a file in it cannot be read.
     """
     return read_run(RunFolder.open(Path(folder)))
-
-
-def _engine() -> Engine:
-    from e2e_ansible.engine.runner import RunnerEngine
-
-    return RunnerEngine()

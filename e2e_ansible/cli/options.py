@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from e2e_ansible.engine.name import EngineName
+
 if TYPE_CHECKING:
     from e2e_ansible.run.context import RunOptions
 
 __all__ = [
     "AllowPlugins",
     "Debug",
+    "Engine",
     "JsonLines",
     "Keep",
     "KeepPolicy",
@@ -77,6 +80,14 @@ Keep = Annotated[
         "--keep",
         metavar="WHEN",
         help=f"Keep the nodes afterwards, whatever the tests say: {', '.join(KeepPolicy)}.",
+    ),
+]
+Engine = Annotated[
+    EngineName,
+    typer.Option(
+        "--engine",
+        metavar="NAME",
+        help="How playbooks are started: warm, forked from a process that has Ansible loaded; or cold.",
     ),
 ]
 Runs = Annotated[

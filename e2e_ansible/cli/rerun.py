@@ -10,6 +10,7 @@ import typer
 from e2e_ansible.cli.options import (
     AllowPlugins,
     Debug,
+    Engine,
     JsonLines,
     Keep,
     MaxNodes,
@@ -20,6 +21,7 @@ from e2e_ansible.cli.options import (
     Verbose,
     run_options,
 )
+from e2e_ansible.engine.name import EngineName
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -41,17 +43,18 @@ def rerun(
     verbose: Verbose = False,
     debug: Debug = False,
     allow_plugins: AllowPlugins = False,
+    engine: Engine = EngineName.WARM,
     runs: Runs = Path("runs"),
 ) -> None:
     """Run the tests of an earlier run again. Its suite files are read as they are now."""
     from e2e_ansible.cli.folders import find_run
     from e2e_ansible.cli.views import run_and_show
+    from e2e_ansible.run.engines import open_engine
 
     tests = _wanted(find_run(run, runs), failed=failed)
     if not tests:
         typer.echo("every test of that run passed; there is nothing to run again", err=True)
         return
-    plans = _plans(tests, allow_plugins=allow_plugins)
     options = run_options(
         parallel=parallel,
         max_nodes=max_nodes,
@@ -60,7 +63,9 @@ def rerun(
         verbose=verbose,
         debug=debug,
     )
-    raise typer.Exit(run_and_show(plans, options, runs=runs, json=json))
+    with open_engine(engine) as opened:
+        plans = _plans(tests, allow_plugins=allow_plugins)
+        raise typer.Exit(run_and_show(plans, options, opened, runs=runs, json=json))
 
 
 def _wanted(folder: RunFolder, *, failed: bool) -> list[ManifestTest]:

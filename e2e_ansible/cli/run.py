@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from e2e_ansible.cli.options import (
     AllowPlugins,
     Debug,
+    Engine,
     JsonLines,
     Keep,
     MaxNodes,
@@ -22,6 +23,10 @@ from e2e_ansible.cli.options import (
     Verbose,
     run_options,
 )
+from e2e_ansible.engine.name import EngineName
+
+if TYPE_CHECKING:
+    from e2e_ansible.compile.plan import Plan
 
 __all__ = ["run"]
 
@@ -44,17 +49,19 @@ def run(
     verbose: Verbose = False,
     debug: Debug = False,
     allow_plugins: AllowPlugins = False,
+    engine: Engine = EngineName.WARM,
     runs: Runs = Path("runs"),
 ) -> None:
     """Run suites on real nodes and judge them."""
     from e2e_ansible.cli.plan import show_plans
     from e2e_ansible.cli.suites import compile_files, of_provider
     from e2e_ansible.cli.views import run_and_show
+    from e2e_ansible.run.engines import open_engine
 
-    plans = of_provider(
-        compile_files(suites, provider=provider, allow_plugins=allow_plugins, tests=run_test or ()),
-        only_provider,
-    )
+    def compiled() -> list[Plan]:
+        made = compile_files(suites, provider=provider, allow_plugins=allow_plugins, tests=run_test or ())
+        return of_provider(made, only_provider)
+
     options = run_options(
         parallel=parallel,
         max_nodes=max_nodes,
@@ -65,6 +72,7 @@ def run(
         dry_run=dry_run,
     )
     if dry_run:
-        show_plans(plans, options, runs=runs, json=json)
-    else:
-        raise typer.Exit(run_and_show(plans, options, runs=runs, json=json))
+        show_plans(compiled(), options, runs=runs, json=json)
+        return
+    with open_engine(engine) as opened:
+        raise typer.Exit(run_and_show(compiled(), options, opened, runs=runs, json=json))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from e2e_ansible.compile.plan import Plan
+    from e2e_ansible.engine.protocol import Engine
     from e2e_ansible.judge.result import RunResult
     from e2e_ansible.report.notice import Listener
     from e2e_ansible.run.context import RunOptions
@@ -18,13 +19,12 @@ if TYPE_CHECKING:
 __all__ = ["run_and_show", "show"]
 
 
-def run_and_show(plans: list[Plan], options: RunOptions, *, runs: Path, json: bool) -> int:
+def run_and_show(plans: list[Plan], options: RunOptions, engine: Engine, *, runs: Path, json: bool) -> int:
     """Run plans under the right view, print the summary, return the exit code."""
-    from e2e_ansible.engine.runner import RunnerEngine
     from e2e_ansible.run.session import run_plans
 
     with _view(json=json, verbose=bool(options.verbosity)) as view:
-        result, folder = run_plans(plans, runs=runs, engine=RunnerEngine(), options=options, listeners=[view])
+        result, folder = run_plans(plans, runs=runs, engine=engine, options=options, listeners=[view])
     if not json:
         show(result, folder, verbose=bool(options.verbosity))
     return result.exit_code

@@ -192,7 +192,7 @@ def _quoted(text: str, depth: int | None = None) -> str:
 def _user_text(text: str, depth: int) -> str:
     parts = split_references(text)
     if any(isinstance(part, StepReference) for part in parts):
-        return _text("".join(map(_template, parts)), depth)
+        return _text(_whole("".join(map(_template, parts))), depth)
     literal = "".join(map(str, parts))
     rendered = _text(literal, depth)
     return rendered if _looks_like_a_value(literal) else f"!unsafe {rendered}"
@@ -208,6 +208,12 @@ def _template(part: str | StepReference) -> str:
         output = f"{REGISTERED}['{part.step}']"
         return "{{ " + _FIELDS[part.field].format(output) + " }}"
     return _TEMPLATE_MARKS.sub(_masked, part)
+
+
+def _whole(template: str) -> str:
+    """A template whose last line feed stays: Ansible adds none if the value before it ends with one already."""
+    at_risk = template.endswith("\n") and template.rstrip("\n").endswith("}}")
+    return template[:-1] + "{{ '%c' % 10 }}" if at_risk else template
 
 
 def _masked(match: re.Match[str]) -> str:

@@ -26,13 +26,18 @@ class Ended(StrEnum):
 
 
 class Outcome(BaseModel):
-    """The end of one playbook run; `rc` is ansible-playbook's exit status, None if it had none."""
+    """The end of one playbook run; `rc` is ansible-playbook's exit status, None if it had none.
+
+    `engine` is the one that ran it, and `why` says why it was not the one that was asked for.
+    """
 
     model_config = ConfigDict(frozen=True)
 
     ended: Ended
     rc: int | None
     message: str = ""
+    engine: str = ""
+    why: str = ""
 
 
 class Cancel:

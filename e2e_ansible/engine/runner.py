@@ -1,4 +1,4 @@
-"""The cold engine: one `ansible_runner.run` per playbook.
+"""One `ansible_runner.run` per playbook: the cold engine, and what the warm one shares with it.
 
 What ansible-runner leaves to be done here: it polls cancel only when output arrives, so a watcher of our own ends
 the processes by their token; it takes over signal handlers unless a cancel callback is given; its `command` file
@@ -14,40 +14,52 @@ import sys
 import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from e2e_ansible.deadline import Deadline
 from e2e_ansible.engine.event import Event
 from e2e_ansible.engine.processes import TOKEN_VARIABLE, end_all
 from e2e_ansible.engine.protocol import Cancel, Ended, Outcome, PlayRequest
 
-__all__ = ["RunnerEngine"]
+if TYPE_CHECKING:
+    from e2e_ansible.engine.spawning import Spawner
+
+__all__ = ["RunnerEngine", "runner_environment"]
 
 _POLL_SECONDS = 0.1
 _SETTINGS = {"pexpect_timeout": _POLL_SECONDS, "pexpect_use_poll": True, "suppress_ansible_output": True}
 
 
 class RunnerEngine:
-    """Runs each playbook in an ansible-playbook process of its own."""
+    """Runs each playbook in an ansible-playbook process of its own, or in what `spawner` starts."""
 
     name = "cold"
 
+    def __init__(self, spawner: Spawner | None = None) -> None:
+        self._spawner = spawner
+
     def run(self, request: PlayRequest, on_event: Callable[[Event], None], cancel: Cancel) -> Outcome:
         """Run one playbook; see `Engine.run`. ssh masters stay for the next step and carry the run's token."""
+        return self._run(request, on_event, cancel).model_copy(update={"engine": self.name})
+
+    def _run(self, request: PlayRequest, on_event: Callable[[Event], None], cancel: Cancel) -> Outcome:
         private = request.artifacts / "runner"
         _prepare(private)
         sink = _Sink(on_event)
-        watcher = _Watcher(request, cancel)
+        roots = self._spawner.roots if self._spawner else []
+        watcher = _Watcher(request, cancel, roots)
         try:
             with watcher:
-                runner = _run(request, private, sink)
+                runner = _run(request, private, sink, self._spawner)
         except Exception as error:
-            end_all(request.token)  # nobody waits for them any more
+            end_all(request.token, roots=roots)  # nobody waits for them any more
             return Outcome(
                 ended=Ended.ERROR, rc=None, message=f"ansible-runner: {type(error).__name__}: {error}"
             )
         finally:
             _keep_output(private, request.artifacts)
+        if self._spawner and self._spawner.trouble:
+            return Outcome(ended=Ended.ERROR, rc=None, message=self._spawner.trouble)
         return _outcome(runner, watcher, sink, request)
 
 
@@ -71,8 +83,9 @@ class _Sink:
 class _Watcher:
     """Ends the processes of a request at its deadline or when it is cancelled."""
 
-    def __init__(self, request: PlayRequest, cancel: Cancel) -> None:
+    def __init__(self, request: PlayRequest, cancel: Cancel, roots: list[int]) -> None:
         self._request = request
+        self._roots = roots
         self._cancel = cancel
         self._done = threading.Event()
         self._thread = threading.Thread(target=self._watch, name=f"watch {request.playbook}", daemon=True)
@@ -91,7 +104,7 @@ class _Watcher:
         while not self._done.wait(min(_POLL_SECONDS, max(deadline.remaining, 0.001))):
             if self._cancel.is_set or deadline.expired:
                 self.ended = Ended.CANCELED if self._cancel.is_set else Ended.TIMEOUT
-                self.left = end_all(self._request.token)
+                self.left = end_all(self._request.token, roots=self._roots)
                 return
 
 
@@ -101,24 +114,40 @@ def _prepare(private: Path) -> None:
     (private / "env" / "settings").write_text(json.dumps(_SETTINGS))
 
 
-def _run(request: PlayRequest, private: Path, sink: _Sink) -> Any:
+def _run(request: PlayRequest, private: Path, sink: _Sink, spawner: Spawner | None) -> Any:
     import ansible_runner
 
-    return ansible_runner.run(
-        private_data_dir=str(private),
-        project_dir=str(request.project),
-        ident="run",
-        playbook=str(request.project / request.playbook),
-        inventory=str(request.project / request.inventory),
-        envvars=_environment(request),
-        verbosity=request.verbosity or None,
-        limit=request.limit or None,
-        quiet=True,
-        suppress_env_files=True,
-        event_handler=sink,
-        status_handler=lambda status, runner_config: _forget_environment(private),
-        cancel_callback=lambda: False,
+    from e2e_ansible.engine.spawning import spawning
+
+    with spawning(spawner):
+        return ansible_runner.run(
+            private_data_dir=str(private),
+            project_dir=str(request.project),
+            ident="run",
+            playbook=str(request.project / request.playbook),
+            inventory=str(request.project / request.inventory),
+            envvars=_environment(request.project, request.environment) | {TOKEN_VARIABLE: request.token},
+            verbosity=request.verbosity or None,
+            limit=request.limit or None,
+            quiet=True,
+            suppress_env_files=True,
+            event_handler=sink,
+            status_handler=lambda status, runner_config: _forget_environment(private),
+            cancel_callback=lambda: False,
+        )
+
+
+def runner_environment(folder: Path, more: Mapping[str, str]) -> dict[str, str]:
+    """The environment that ansible-runner would give to a playbook of a project; `folder` is for its own files."""
+    from ansible_runner import RunnerConfig
+
+    private = folder / "probe"
+    _prepare(private)
+    config = RunnerConfig(
+        private_data_dir=str(private), playbook="none.yml", ident="run", envvars=_environment(folder, more)
     )
+    config.prepare()
+    return dict(config.env)
 
 
 def _forget_environment(private: Path) -> None:
@@ -126,21 +155,22 @@ def _forget_environment(private: Path) -> None:
     (private / "artifacts" / "run" / "command").unlink(missing_ok=True)
 
 
-def _environment(request: PlayRequest) -> dict[str, str]:
+def _environment(project: Path, more: Mapping[str, str]) -> dict[str, str]:
     return {
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
-        "ANSIBLE_CONFIG": str(request.project / "ansible.cfg"),
+        "ANSIBLE_CONFIG": str(project / "ansible.cfg"),
         "ANSIBLE_INVENTORY_UNPARSED_FAILED": "True",
         "ANSIBLE_NOCOLOR": "1",
         "PYTHONUNBUFFERED": "1",
-        **request.environment,
-        TOKEN_VARIABLE: request.token,
+        **more,
     }
 
 
 def _keep_output(private: Path, artifacts: Path) -> None:
     """Append what Ansible printed to the step's own log, and drop the rest (it holds the environment)."""
-    with (artifacts / "ansible.log").open("ab") as log:
+    path = artifacts / "ansible.log"
+    path.touch(mode=0o600)
+    with path.open("ab") as log:
         for name in ("stdout", "stderr"):
             kept = private / "artifacts" / "run" / name
             if kept.exists():

@@ -66,7 +66,10 @@ class TaskTiming(_Model):
 
 
 class StepResult(_Model):
-    """One step. `duration` is in seconds; `log` is the path of Ansible's output, relative to the test's folder."""
+    """One step. `duration` is in seconds; `log` is the path of Ansible's output, relative to the test's folder.
+
+    `engine` ran its last attempt; `engine_reason` says why that was not the one asked for.
+    """
 
     index: int
     id: str
@@ -89,6 +92,8 @@ class StepResult(_Model):
     hosts: tuple[str, ...] = ()
     log: str = ""
     playbook: str = ""
+    engine: str = ""
+    engine_reason: str = ""
     source: SourceRef
 
 

@@ -59,8 +59,14 @@ def judge_step(plan: Plan, step: PlannedStep, record: StepRecord | None, events:
             "observation": last.observation,
             "registered": facts.registered(step.hosts) if step.judgement.register_as else None,
             "log": log_path(step) if attempts else "",
+            **_engine(record),
         }
     )
+
+
+def _engine(record: StepRecord) -> Mapping[str, str]:
+    outcomes = [attempt.ended.outcome for attempt in record.attempts if attempt.ended is not None]
+    return {"engine": outcomes[-1].engine, "engine_reason": outcomes[-1].why} if outcomes else {}
 
 
 def _deciding(record: StepRecord, attempts: Sequence[Judged]) -> Judged:

@@ -84,3 +84,10 @@ class RunContext:
     abandon: Cancel = field(default_factory=Cancel)
     provider: Callable[[str], Provider] = get_provider
     now: Callable[[], float] = time.time
+    _told: set[str] = field(default_factory=set)
+
+    def warn_once(self, text: str) -> None:
+        """A warning that is true of many steps."""
+        if text not in self._told:
+            self._told.add(text)
+            self.tell(Message(at=self.now(), level="warning", text=text))

@@ -148,6 +148,8 @@ class StepRun:
         outcome = self.context.engine.run(
             request, lambda event: self._take(number, event), self.context.cancel
         )
+        if outcome.why:
+            self.context.warn_once(f"the {outcome.engine} engine is used: {outcome.why}")
         if self.step.judgement.disconnects or self.step.removes_nodes:
             end_all(self.token)  # the ssh masters: one to a node that is gone would hang the next step
         return outcome

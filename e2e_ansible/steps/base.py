@@ -10,7 +10,8 @@ Example:
     ...     options = StepOptions
     ...
     ...     def compile(self, options: StepOptions, context: CompileContext) -> CompiledStep:
-    ...         task = {"name": "Checkpoint", "ansible.builtin.command": {"argv": ["psql", "-c", "CHECKPOINT"]}}
+    ...         command = {"argv": ["psql", "-c", "CHECKPOINT"], "timeout_seconds": 60}
+    ...         task = {"name": "Checkpoint", "plain_command": command}
     ...         return CompiledStep(plays=[play("Checkpoint", context.nodes, tasks=[task])], hosts=context.nodes)
 """
 

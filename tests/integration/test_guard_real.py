@@ -7,15 +7,14 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from loopback_sshd import loopback_sshd
 
 from e2e_ansible.nodes import probe
 
@@ -110,44 +109,8 @@ def test_the_implicit_localhost(role: str, tmp_path: Path, harmless_roles: Path)
 @pytest.fixture
 def own_sshd(tmp_path: Path) -> Iterator[str]:
     """Host variables that reach this very machine over a real ssh connection."""
-    if os.geteuid() != 0 or not Path("/usr/sbin/sshd").exists():
-        pytest.skip("needs root and sshd")
-    for key in ("host", "user"):
-        subprocess.run(["ssh-keygen", "-qt", "ed25519", "-N", "", "-f", tmp_path / key], check=True)
-    shutil.copy(tmp_path / "user.pub", tmp_path / "authorized")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    Path("/run/sshd").mkdir(exist_ok=True)
-    options = {
-        "HostKey": tmp_path / "host",
-        "AuthorizedKeysFile": tmp_path / "authorized",
-        "PidFile": "none",
-        "StrictModes": "no",
-        "UsePAM": "no",
-        "PermitRootLogin": "prohibit-password",
-    }
-    words = [word for key, value in options.items() for word in ("-o", f"{key}={value}")]
-    server = subprocess.Popen(
-        ["/usr/sbin/sshd", "-D", "-f", "/dev/null", "-p", str(port), "-o", "ListenAddress=127.0.0.1", *words],
-        stderr=subprocess.DEVNULL,
-    )
-    yield (
-        f"ansible_port={port} ansible_user=root ansible_ssh_private_key_file={tmp_path}/user "
-        f'ansible_ssh_common_args="-o UserKnownHostsFile=/dev/null" ansible_control_path=none'
-    )
-    server.terminate()
-    server.wait()
-
-
-def _await_ssh(variables: str) -> None:
-    port = int(variables.split("ansible_port=")[1].split(maxsplit=1)[0])
-    for _ in range(100):
-        with socket.socket() as client:
-            if client.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        time.sleep(0.05)
-    pytest.fail("sshd does not listen")
+    with loopback_sshd(tmp_path) as variables:
+        yield variables
 
 
 @pytest.mark.parametrize("role", ROLES)
@@ -159,7 +122,6 @@ def _await_ssh(variables: str) -> None:
 def test_a_node_that_is_this_machine_over_ssh(
     role: str, address: str, reason: str, own_sshd: str, tmp_path: Path, harmless_roles: Path
 ) -> None:
-    _await_ssh(own_sshd)
     if address == "localtest":  # ssh resolves the name itself, so nothing but the identity can give it away
         own_sshd = own_sshd.replace("-o User", "-o HostName=127.0.0.1 -o User")
     else:

@@ -189,8 +189,8 @@ def test_text_of_a_suite_arrives_unchanged(
     deploy, plain, shell = (read(plan.files[step.playbook]) for step in plan.steps)
     assert deploy[0]["roles"][0]["vars"]["provision_parameters"] == {"instance_type": command[0]}
     assert deploy[2]["roles"][0]["vars"].get("postgresql_settings", {}) == settings
-    assert plain[0]["tasks"][0]["ansible.builtin.command"]["argv"] == command
-    assert shell[0]["tasks"][0]["ansible.builtin.command"]["argv"] == ["/bin/sh", "-c", " ".join(command)]
+    assert plain[0]["tasks"][0]["plain_command"]["argv"] == command
+    assert shell[0]["tasks"][0]["plain_command"]["argv"] == ["/bin/sh", "-c", " ".join(command)]
     for made in (deploy, plain, shell):
         assert_inert(made)
 

@@ -75,6 +75,7 @@ def test_user_text_is_marked_and_unchanged(text: str) -> None:
 @example(["#jinja2: trim_blocks: True\n", Reference("steps.who.stdout")])
 @example(["{", Reference("steps.who.stdout"), "}"])
 @example(["{\r{%", Reference("steps.who.rc"), "\\"])
+@example([Reference("steps.who.stdout"), "\n\n"])
 def test_a_reference_becomes_what_was_printed_and_nothing_else_is_a_template(
     parts: list[str | Reference],
 ) -> None:

@@ -1,0 +1,99 @@
+"""All benchmarks, or the named ones, into `benchmarks/results.md`.
+
+    python -m benchmarks [SECTION ...] [--quick]
+
+Run it as root on a machine that does nothing else. Everything it talks to is on this machine: an sshd of its own on
+the loopback, and local nodes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import ansible.release
+import ansible_runner  # noqa: F401  # imported before anything is timed
+
+from benchmarks import compile as compiling
+from benchmarks.endings import endings
+from benchmarks.hosts import hosts
+from benchmarks.soak import soak
+from benchmarks.steps import boot, steps
+from benchmarks.whole import looks, quickstart
+
+RESULTS = Path(__file__).with_name("results.md")
+
+
+@dataclass(frozen=True)
+class Section:
+    """One question and how it is answered; `measure` gets a folder, and whether to be quick about it."""
+
+    title: str
+    measure: Callable[[Path, bool], str]
+
+
+SECTIONS: Mapping[str, Section] = {
+    "steps": Section(
+        "Milliseconds per step, by kind of task: median (least-most)",
+        lambda folder, quick: steps(folder, 3 if quick else 20),
+    ),
+    "boot": Section(
+        "A warm engine for one step only, milliseconds",
+        lambda folder, quick: boot(folder, 3 if quick else 10),
+    ),
+    "looks": Section("Looking at three nodes", lambda folder, quick: looks(folder, 3 if quick else 15)),
+    "soak": Section("Many steps", lambda folder, quick: soak(folder, 50 if quick else 1000)),
+    "hosts": Section(
+        "One plain command on many hosts",
+        lambda folder, quick: hosts(folder, (1, 20) if quick else (1, 20, 200, 500), 2 if quick else 3),
+    ),
+    "endings": Section(
+        "The end of a step that is told to end", lambda folder, quick: endings(folder, 1 if quick else 5)
+    ),
+    "quickstart": Section(
+        "The quickstart suite", lambda folder, quick: quickstart(folder, 1 if quick else 3)
+    ),
+    "compile": Section(
+        "Loading and compiling", lambda folder, quick: compiling.report(100 if quick else 1000)
+    ),
+}
+
+
+def main() -> None:
+    """Measure, and write what was found section by section."""
+    parser = argparse.ArgumentParser(description="Benchmarks of e2e-ansible.")
+    parser.add_argument("sections", nargs="*", metavar="SECTION", help=f"of {', '.join(SECTIONS)}")
+    parser.add_argument("--quick", action="store_true", help="few rounds, to see that everything works")
+    options = parser.parse_args()
+    unknown = [name for name in options.sections if name not in SECTIONS]
+    if unknown:
+        parser.error(f"no section {', '.join(unknown)}; there are {', '.join(SECTIONS)}")
+    parts = [_head()]
+    with tempfile.TemporaryDirectory(prefix="bench-", dir="/tmp") as place:
+        for name in options.sections or SECTIONS:
+            print(f"measuring {name}", flush=True)
+            part = (
+                f"## {SECTIONS[name].title}\n\n{SECTIONS[name].measure(Path(place) / name, options.quick)}\n"
+            )
+            print(f"\n{part}", flush=True)
+            parts.append(part)
+    if not options.quick and not options.sections:
+        RESULTS.write_text("\n".join(parts))
+        print(f"written to {RESULTS}")
+
+
+def _head() -> str:
+    versions = f"Python {platform.python_version()}, ansible-core {ansible.release.__version__}"
+    return (
+        "# Benchmarks\n\nWritten by `make bench`. All cases of a table are taken in turn in one run. "
+        f"Trust the ratios; the times hold for one machine at one time: {os.cpu_count()} cores, {versions}.\n"
+    )
+
+
+if __name__ == "__main__":
+    main()

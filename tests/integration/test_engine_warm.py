@@ -1,0 +1,259 @@
+"""What only a warm engine can get wrong: its parent, its children, and what is left of both."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import yaml
+
+from e2e_ansible.compile.compiler import ANSIBLE_CFG
+from e2e_ansible.deadline import Deadline
+from e2e_ansible.engine.event import Event, Kind
+from e2e_ansible.engine.processes import family
+from e2e_ansible.engine.protocol import Cancel, Ended, Outcome, PlayRequest
+from e2e_ansible.engine.warm.engine import WarmEngine
+
+REPOSITORY = Path(__file__).parents[2]
+SLEEP = {"ansible.builtin.command": "sleep 4321"}
+DEBUG = {"ansible.builtin.debug": {"msg": "here"}}
+
+
+@pytest.fixture
+def engine() -> Iterator[WarmEngine]:
+    made = WarmEngine(ANSIBLE_CFG, REPOSITORY, ())
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def request_(tmp_path: Path) -> PlayRequest:
+    return a_request(tmp_path, DEBUG)
+
+
+def a_request(folder: Path, *tasks: Mapping[str, object]) -> PlayRequest:
+    (folder / "ansible.cfg").write_text(ANSIBLE_CFG)
+    (folder / "hosts.ini").write_text(
+        f"localhost ansible_connection=local ansible_python_interpreter={sys.executable}\n"
+    )
+    play = {"hosts": "localhost", "gather_facts": False, "tasks": [dict(task) for task in tasks]}
+    (folder / "play.yml").write_text(yaml.safe_dump([play]))
+    artifacts = folder / "artifacts"
+    artifacts.mkdir()
+    return PlayRequest(folder, "play.yml", "hosts.ini", artifacts, 60, f"warm-{folder.name}")
+
+
+def run(engine: WarmEngine, request: PlayRequest) -> tuple[Outcome, list[Event]]:
+    events: list[Event] = []
+    return engine.run(request, events.append, Cancel()), events
+
+
+def sleepers(pid: int) -> list[int]:
+    """Those in the family of a process that sleep as the playbook told them."""
+    return [each for each in family(pid) if b"4321" in _read(Path(f"/proc/{each}/cmdline"))]
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError:
+        return b""
+
+
+@contextmanager
+def once_asleep(engine: WarmEngine, act: Callable[[int], object]) -> Iterator[list[float]]:
+    """Does `act` with the id of the parent as soon as a playbook sleeps; gives the time of it."""
+    acted: list[float] = []
+
+    def wait() -> None:
+        pid = engine.parent_id
+        if Deadline(30).wait_for(lambda: bool(sleepers(pid)), interval=0.02):
+            acted.append(time.monotonic())
+            act(pid)
+
+    thread = threading.Thread(target=wait)
+    thread.start()
+    yield acted
+    thread.join()
+    assert acted
+
+
+def test_a_playbook_is_forked_and_says_so(engine: WarmEngine, request_: PlayRequest) -> None:
+    for _ in range(3):
+        outcome, events = run(engine, request_)
+        assert (outcome.ended, outcome.rc, outcome.engine, outcome.why) == (Ended.COMPLETED, 0, "warm", "")
+        assert [event.result["msg"] for event in events if event.kind is Kind.OK] == ["here"]
+    assert (request_.artifacts / "ansible.log").stat().st_mode & 0o777 == 0o600
+    assert [path.name for path in request_.artifacts.iterdir()] == ["ansible.log"]
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("ANSIBLE_FORKS", "the environment differs: ANSIBLE_FORKS"),
+        ("PYTHONWARNINGS", "the environment differs: PYTHONWARNINGS"),
+    ],
+)
+def test_a_setting_frozen_in_the_parent_is_run_cold(
+    engine: WarmEngine, request_: PlayRequest, name: str, why: str
+) -> None:
+    outcome, _ = run(engine, replace(request_, environment={name: "7"}))
+    assert (outcome.rc, outcome.engine, outcome.why) == (0, "cold", why)
+
+
+def test_another_configuration_is_run_cold(engine: WarmEngine, request_: PlayRequest) -> None:
+    (request_.project / "ansible.cfg").write_text(ANSIBLE_CFG + "\n")
+    outcome, _ = run(engine, request_)
+    assert (outcome.rc, outcome.engine, outcome.why) == (0, "cold", "its ansible.cfg is another one")
+
+
+def test_other_variables_reach_the_playbook_and_never_the_next_one(
+    engine: WarmEngine, tmp_path: Path
+) -> None:
+    look = {"ansible.builtin.debug": {"msg": "{{ lookup('ansible.builtin.env', 'CANARY') }}"}}
+    request = a_request(tmp_path, look)
+    said = [
+        [
+            event.result["msg"]
+            for event in run(engine, replace(request, environment=more))[1]
+            if event.kind is Kind.OK
+        ]
+        for more in ({"CANARY": "one"}, {}, {"CANARY": "two"})
+    ]
+    assert said == [["one"], [""], ["two"]]
+
+
+def test_a_parent_that_is_gone_before_the_fork_is_replaced_by_a_process(
+    engine: WarmEngine, request_: PlayRequest
+) -> None:
+    assert run(engine, request_)[0].engine == "warm"
+    os.kill(engine.parent_id, signal.SIGKILL)
+    outcome, events = run(engine, request_)
+    assert (outcome.rc, outcome.engine) == (0, "cold")
+    assert "the warm parent" in outcome.why
+    assert [event.result["msg"] for event in events if event.kind is Kind.OK] == ["here"]
+
+
+def test_a_parent_killed_in_the_middle_ends_the_step_at_once(engine: WarmEngine, tmp_path: Path) -> None:
+    request = a_request(tmp_path, SLEEP)
+    with once_asleep(engine, lambda pid: os.kill(pid, signal.SIGKILL)):
+        begin = time.monotonic()
+        outcome, _ = run(engine, request)
+    assert (outcome.ended, outcome.rc) == (Ended.ERROR, None)
+    assert "the warm parent died" in outcome.message
+    assert time.monotonic() - begin < request.deadline_seconds / 2
+    assert not _asleep()
+
+
+def test_cancel_ends_every_process_of_the_playbook(engine: WarmEngine, tmp_path: Path) -> None:
+    request, cancel = a_request(tmp_path, SLEEP), Cancel()
+    with once_asleep(engine, lambda pid: cancel.set()):
+        outcome = engine.run(request, lambda event: None, cancel)
+    assert outcome.ended is Ended.CANCELED
+    assert not _asleep()
+    assert family(engine.parent_id) == [engine.parent_id]
+
+
+def test_a_deadline_ends_every_process_of_the_playbook(engine: WarmEngine, tmp_path: Path) -> None:
+    run(engine, a_request(_new(tmp_path, "first"), DEBUG))
+    request = replace(a_request(_new(tmp_path, "second"), SLEEP), deadline_seconds=2)
+    outcome, _ = run(engine, request)
+    assert (outcome.ended, outcome.engine) == (Ended.TIMEOUT, "warm")
+    assert not _asleep()
+    assert family(engine.parent_id) == [engine.parent_id]
+
+
+def test_playbooks_side_by_side_get_their_own_events(engine: WarmEngine, tmp_path: Path) -> None:
+    def one(name: str) -> None:
+        request = a_request(_new(tmp_path, name), {"ansible.builtin.debug": {"msg": name}})
+        outcome, events = run(engine, request)
+        said[name] = (outcome.engine, [event.result["msg"] for event in events if event.kind is Kind.OK])
+
+    said: dict[str, tuple[str, list[str]]] = {}
+    threads = [threading.Thread(target=one, args=(name,)) for name in "abcd"]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert said == {name: ("warm", [name]) for name in "abcd"}
+
+
+def test_the_socket_is_private_and_the_parent_holds_nothing_of_ours(
+    engine: WarmEngine, request_: PlayRequest
+) -> None:
+    outcome, _ = run(engine, replace(request_, environment={"CANARY": "of-a-step"}))
+    assert outcome.engine == "warm"
+    pid = engine.parent_id
+    assert (engine._folder / "warm").stat().st_mode & 0o777 == 0o600
+    assert engine._folder.stat().st_mode & 0o777 == 0o700
+    assert b"of-a-step" not in Path(f"/proc/{pid}/environ").read_bytes()
+    assert os.getsid(pid) == pid
+    assert len(list(Path(f"/proc/{pid}/task").iterdir())) == 1
+
+
+def test_nothing_is_left_when_it_is_closed(request_: PlayRequest) -> None:
+    engine = WarmEngine(ANSIBLE_CFG, REPOSITORY, ())
+    assert run(engine, request_)[0].engine == "warm"
+    pid, folder = engine.parent_id, engine._folder
+    engine.close()
+    assert (family(pid), folder.exists()) == ([], False)
+
+
+def test_it_may_be_closed_while_it_boots() -> None:
+    engine = WarmEngine(ANSIBLE_CFG, REPOSITORY, ())
+    engine.close()
+    assert (family(engine.parent_id), engine._folder.exists()) == ([], False)
+
+
+def test_nothing_is_left_when_its_user_is_killed(tmp_path: Path) -> None:
+    program = (
+        "import sys; from pathlib import Path; from e2e_ansible.engine.warm.engine import WarmEngine;"
+        f"engine = WarmEngine({ANSIBLE_CFG!r}, Path('/'), ());"
+        "parent = engine._booting.result()[0]; assert parent.await_ready(30);"
+        "print(parent.pid, engine._folder, flush=True); sys.stdin.read()"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as user:
+        assert user.stdout is not None
+        pid, folder = user.stdout.readline().split()
+        assert family(int(pid))
+        user.kill()
+    assert Deadline(10).wait_for(lambda: not family(int(pid)) and not Path(folder).exists(), interval=0.02)
+
+
+def test_a_version_that_nobody_has_looked_at_is_run_cold(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, request_: PlayRequest
+) -> None:
+    """A package metadata folder in front of the real one says another version of ansible-runner."""
+    fake = tmp_path / "fake" / "ansible_runner-9.9.dist-info"
+    fake.mkdir(parents=True)
+    (fake / "METADATA").write_text("Metadata-Version: 2.1\nName: ansible-runner\nVersion: 9.9\n")
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(fake.parent), os.environ.get("PYTHONPATH", "")]))
+    engine = WarmEngine(ANSIBLE_CFG, REPOSITORY, ())
+    try:
+        outcome, _ = run(engine, request_)
+    finally:
+        engine.close()
+    assert (outcome.rc, outcome.engine) == (0, "cold")
+    assert "ansible_runner 9.9 is not known to the warm engine" in outcome.why
+
+
+def _new(folder: Path, name: str) -> Path:
+    (folder / name).mkdir()
+    return folder / name
+
+
+def _asleep() -> bool:
+    return any(
+        b"4321" in _read(entry / "cmdline") for entry in Path("/proc").iterdir() if entry.name.isdecimal()
+    )
