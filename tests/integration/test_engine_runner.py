@@ -1,4 +1,4 @@
-"""The engine with real ansible-playbook on this machine: events as they happen, every way to end, nothing left."""
+"""Both engines with real playbooks on this machine: events as they happen, every way to end, nothing left."""
 
 from __future__ import annotations
 
@@ -10,16 +10,19 @@ import threading
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
+from e2e_ansible.compile.compiler import ANSIBLE_CFG
 from e2e_ansible.deadline import Deadline
 from e2e_ansible.engine.event import Event, Kind
-from e2e_ansible.engine.processes import end_all, marked
+from e2e_ansible.engine.processes import end_all, family, marked
 from e2e_ansible.engine.protocol import Cancel, Ended, Outcome, PlayRequest
 from e2e_ansible.engine.runner import RunnerEngine
+from e2e_ansible.engine.warm.engine import WarmEngine
 from e2e_ansible.run.journal import read_events
 
 REPOSITORY = Path(__file__).parents[2]
@@ -48,6 +51,7 @@ class Desk:
     """A plan folder with an inventory, and what one run of a playbook in it showed."""
 
     folder: Path
+    engine: RunnerEngine | WarmEngine
     token: str = field(default_factory=lambda: f"test-{uuid.uuid4().hex}")
     events: list[Event] = field(default_factory=list)
     cancel: Cancel = field(default_factory=Cancel)
@@ -65,7 +69,7 @@ class Desk:
     def request(self, text: str, seconds: float = LONG) -> PlayRequest:
         """The playbook with this text."""
         (self.folder / "hosts").write_text(HOSTS)
-        (self.folder / "ansible.cfg").write_text("[defaults]\nretry_files_enabled = false\n")
+        (self.folder / "ansible.cfg").write_text(ANSIBLE_CFG)
         (self.folder / "play.yml").write_text(text)
         self.artifacts.mkdir(exist_ok=True)
         return PlayRequest(
@@ -88,12 +92,29 @@ class Desk:
             if on_event is not None:
                 on_event(event)
 
-        return RunnerEngine().run(self.request(text, seconds), take, self.cancel)
+        outcome = self.engine.run(self.request(text, seconds), take, self.cancel)
+        assert (outcome.engine, outcome.why) == (self.engine.name, "")
+        return outcome
+
+    def left(self) -> list[int]:
+        """Processes of the playbook that live: by its token, and forked ones, which show none."""
+        forked = family(self.engine.parent_id)[1:] if isinstance(self.engine, WarmEngine) else []
+        return [*marked(self.token), *forked]
+
+
+@pytest.fixture(scope="module", params=["cold", "warm"])
+def engine(request: pytest.FixtureRequest) -> Iterator[RunnerEngine | WarmEngine]:
+    if request.param == "cold":
+        yield RunnerEngine()
+        return
+    made = WarmEngine(ANSIBLE_CFG, REPOSITORY, ())
+    yield made
+    made.close()
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Iterator[Desk]:
-    made = Desk(tmp_path)
+def desk(tmp_path: Path, engine: RunnerEngine | WarmEngine) -> Iterator[Desk]:
+    made = Desk(tmp_path, engine)
     yield made
     end_all(made.token, grace_seconds=0.5)
 
@@ -131,7 +152,7 @@ def test_how_a_playbook_ends(desk: Desk, case: Case) -> None:
     assert [kind for kind in desk.kinds if kind not in (Kind.STATS, Kind.WARNING)][-1] is case.last
     assert case.says in "".join(event.stdout for event in desk.events)
     assert (Kind.STATS in desk.kinds) is (case.last is not Kind.VERBOSE)
-    assert marked(desk.token) == []
+    assert desk.left() == []
 
 
 def test_events_come_in_order_while_the_playbook_runs(desk: Desk) -> None:
@@ -164,7 +185,7 @@ def test_a_playbook_is_ended_at_its_deadline(desk: Desk) -> None:
     outcome = desk.run(play(command("sleep", str(LONG))), seconds=2)
     assert (outcome.ended, outcome.message) == (Ended.TIMEOUT, "not done after 2 s")
     assert Kind.OK not in desk.kinds
-    assert marked(desk.token) == []
+    assert desk.left() == []
 
 
 def test_a_playbook_that_is_cancelled_ends_with_all_that_it_has_started(desk: Desk) -> None:
@@ -180,7 +201,7 @@ def test_a_playbook_that_is_cancelled_ends_with_all_that_it_has_started(desk: De
     )
     assert (outcome.ended, outcome.message) == (Ended.CANCELED, "interrupted")
     assert up.exists()
-    assert marked(desk.token) == []
+    assert desk.left() == []
 
 
 def test_a_cancel_while_nothing_happens_is_heard(desk: Desk) -> None:
@@ -189,18 +210,18 @@ def test_a_cancel_while_nothing_happens_is_heard(desk: Desk) -> None:
 
     outcome = desk.run(play(command("sleep", str(LONG))), on_event=when(Kind.HOST_START, later))
     assert outcome.ended is Ended.CANCELED
-    assert marked(desk.token) == []
+    assert desk.left() == []
 
 
 def test_a_cancel_from_before_starts_nothing_that_lasts(desk: Desk) -> None:
     desk.cancel.set()
     outcome = desk.run(play(command("touch", str(desk.folder / "done")), command("sleep", str(LONG))))
     assert outcome.ended is Ended.CANCELED
-    assert marked(desk.token) == []
+    assert desk.left() == []
 
 
-def test_playbooks_run_side_by_side_and_end_alone(tmp_path: Path) -> None:
-    one, other = Desk(tmp_path / "one"), Desk(tmp_path / "other")
+def test_playbooks_run_side_by_side_and_end_alone(tmp_path: Path, engine: RunnerEngine | WarmEngine) -> None:
+    one, other = Desk(tmp_path / "one", engine), Desk(tmp_path / "other", engine)
     for each in (one, other):
         each.folder.mkdir()
     there = tmp_path / "there"
@@ -210,10 +231,10 @@ def test_playbooks_run_side_by_side_and_end_alone(tmp_path: Path) -> None:
         waiting = pool.submit(one.run, play(waits))
         other_runs = pool.submit(other.run, slow, on_event=when(Kind.HOST_START, there.touch))
         assert (waiting.result().ended, waiting.result().rc) == (Ended.COMPLETED, 0)
-        assert marked(other.token)
+        assert other.left()
         other.cancel.set()
         assert other_runs.result().ended is Ended.CANCELED
-    assert [*marked(one.token), *marked(other.token)] == []
+    assert [*one.left(), *other.left()] == []
 
 
 # what goes wrong around it
@@ -236,16 +257,20 @@ def test_an_error_in_a_listener_lets_the_playbook_end_and_is_told(desk: Desk) ->
 def test_a_playbook_that_is_not_there_is_told(desk: Desk) -> None:
     request = desk.request(play(command("true")))
     (desk.folder / "play.yml").unlink()
-    outcome = RunnerEngine().run(request, desk.events.append, desk.cancel)
+    outcome = desk.engine.run(request, desk.events.append, desk.cancel)
     assert outcome.rc != 0
-    assert marked(desk.token) == []
+    assert desk.left() == []
     assert "play.yml" in (desk.artifacts / "ansible.log").read_text() + outcome.message
 
 
 def kept(folder: Path) -> list[str]:
-    """Files that hold the secret."""
-    files = [path for path in folder.rglob("*") if path.is_file()]
-    return [path.name for path in files if SECRET.encode() in path.read_bytes()]
+    """Files that hold the secret; one that goes while it is looked at holds nothing."""
+    found = []
+    for path in folder.rglob("*"):
+        with suppress(FileNotFoundError):
+            if path.is_file() and SECRET.encode() in path.read_bytes():
+                found.append(path.name)
+    return found
 
 
 @pytest.mark.parametrize("cancelled", [False, True], ids=["to its end", "until it is cancelled"])
@@ -270,9 +295,12 @@ import os, sys
 from pathlib import Path
 from e2e_ansible.engine.event import Kind
 from e2e_ansible.engine.protocol import Cancel, PlayRequest
+from e2e_ansible.compile.compiler import ANSIBLE_CFG
 from e2e_ansible.engine.runner import RunnerEngine
+from e2e_ansible.engine.warm.engine import WarmEngine
 from e2e_ansible.run.journal import EventLog
 
+engine = RunnerEngine() if sys.argv[4] == "cold" else WarmEngine(ANSIBLE_CFG, Path(sys.argv[5]), ())
 folder, token = Path(sys.argv[1]), sys.argv[2]
 log = EventLog(folder / "events.jsonl")
 seen = []
@@ -283,7 +311,7 @@ def take(event):
     if seen.count(Kind.HOST_START) == 2:
         print("in the middle", flush=True)
 
-RunnerEngine().run(
+engine.run(
     PlayRequest(
         project=folder, playbook="play.yml", inventory="hosts", artifacts=folder / "artifacts",
         deadline_seconds=60, token=token,
@@ -296,7 +324,7 @@ RunnerEngine().run(
 def test_a_kill_in_the_middle_leaves_what_happened_until_then(desk: Desk) -> None:
     desk.request(play(command("true"), command("sleep", str(LONG))))
     victim = subprocess.Popen(
-        [sys.executable, "-c", VICTIM, str(desk.folder), desk.token, SECRET],
+        [sys.executable, "-c", VICTIM, desk.folder, desk.token, SECRET, desk.engine.name, REPOSITORY],
         env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
         stdout=subprocess.PIPE,
     )

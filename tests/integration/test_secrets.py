@@ -26,7 +26,6 @@ STEPS: list[Step] = [
     {"step": "init"},
     {"step": "deploy"},
     {"step": "validate", "checks": ["cluster_status", "data_integrity"]},
-    {"step": "restart_node", "target_node": "n12"},
     {"step": "deploy"},
     FAIL,
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -88,6 +89,8 @@ def test_code_beside_a_suite_runs_only_with_leave(suite: Path, allowed: bool) ->
     (folder / "mark.py").write_text(MARK)
     with isolated():
         api.load(suite, allow_plugins=allowed)
+    for name in [name for name in sys.modules if name.startswith("e2e_ansible_plugin_")]:
+        del sys.modules[name]
     assert (folder / "ran").exists() is allowed
 
 

@@ -9,7 +9,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from unittest import mock
@@ -45,6 +45,7 @@ class Desk:
         out, err = io.StringIO(), io.StringIO()
         with (
             isolated(),
+            no_plugins_left(),
             mock.patch.object(sys, "argv", ["e2e-ansible", *arguments]),
             contextlib.redirect_stdout(out),
             contextlib.redirect_stderr(err),
@@ -103,6 +104,16 @@ def recorded(case: str) -> TestResult:
     """The result of a recorded test as it was written when it ran."""
     result = TestResult.model_validate_json((EVENTS / case / "result.json").read_text())
     return result.model_copy(update={"folder": f"tests/{case}"})
+
+
+@contextlib.contextmanager
+def no_plugins_left() -> Iterator[None]:
+    """Forget the modules of code beside suites, which are loaded once in a process."""
+    try:
+        yield
+    finally:
+        for name in [name for name in sys.modules if name.startswith("e2e_ansible_plugin_")]:
+            del sys.modules[name]
 
 
 def _code_of_main() -> int:

@@ -89,6 +89,7 @@ NEAREST = [
     ("run suite.yaml --only-provider locl", "did you mean 'local'?"),
     ("run suite.yaml --keep allways", "'always'"),
     ("run suite.yaml --parallel 0", "--parallel"),
+    ("run suite.yaml --engine wrm", "'warm'"),
     ("run suite.yaml --parallel two", "--parallel"),
     ("run suite.yaml --max-nodes -1", "--max-nodes"),
     ("run suite.yaml --max-nodes 2", "suite makes 3"),

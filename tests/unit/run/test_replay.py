@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from run_replay import NAMES, Replayed, as_data, expected, recorded, replay
+from run_replay import NAMES, Replayed, as_data, expected, golden, recorded, replay
 
 from e2e_ansible.engine.event import Event
 from e2e_ansible.judge.record import Entry, records
@@ -43,8 +43,7 @@ def test_a_recorded_test_has_its_recorded_result(live: Replayed, name: str) -> N
 
 def test_the_recordings_are_judged_now_as_they_were() -> None:
     for name in NAMES:
-        result = read_test(recorded(name), name)
-        assert json.loads(result.model_dump_json()) == json.loads(recorded(name).result.read_text())
+        assert read_test(recorded(name), name) == golden(name)
 
 
 def test_the_folder_gives_the_result_of_the_run(live: Replayed) -> None:
