@@ -82,5 +82,6 @@ class Check:
     required_arguments: int = 0
     needs_integrity: bool = False
     needs_admin_ui: bool = False
+    needs_login: bool = False
     allow_failure: bool = False
     choices: Mapping[str, Sequence[str]] = field(default_factory=dict)

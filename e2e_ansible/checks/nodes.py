@@ -175,7 +175,7 @@ def _unreachable(node: NodeObservation) -> Outcome:
 
 CHECKS = (
     Check("all_nodes_running", "All nodes are on and answer over ssh", all_nodes_running),
-    Check("ssh_connectivity", "Every node answers over ssh", ssh_connectivity),
+    Check("ssh_connectivity", "Every node answers over ssh", ssh_connectivity, needs_login=True),
     Check("vms_powered_off", "Every machine is off by the word of its provider", vms_powered_off),
     Check(
         "node_status",

@@ -31,6 +31,7 @@ SILENCE_SECONDS = 2.5
 """After so long without an answer the port is tried directly: a dead node need not cost the full bound."""
 
 _PORT_SECONDS = 2.0
+_GREETING = b"SSH-2.0-"
 _AFTER_PROBE_SECONDS = 1.5
 _QUICK_SECONDS = 1.5
 _INTERPRETER = "python3"
@@ -176,6 +177,10 @@ class Link:
         self.reset()
         return self.probe(*sections)
 
+    def probe_greeted(self, *sections: str) -> Answer:
+        """As `probe`, over an open connection if there is one and sshd still greets; else over a new one."""
+        return self.probe(*sections) if self._greets() else self.probe_anew(*sections)
+
     def reset(self) -> None:
         """Drop the ssh master, so that the next try connects anew. Never raises."""
         with suppress(Exception, _Bounded), _bound(_PORT_SECONDS, lambda: True):
@@ -199,14 +204,21 @@ class Link:
 
     def _port_answers(self) -> bool:
         """Whether something listens where ssh connects to; True when that cannot be told from here."""
+        return self._at_the_port(lambda port: True, unknown=True)
+
+    def _greets(self) -> bool:
+        """Whether an ssh server says who it is there, which one that does not let anybody in does not."""
+        return self._at_the_port(lambda port: port.recv(len(_GREETING)) == _GREETING, unknown=False)
+
+    def _at_the_port(self, look: Callable[[socket.socket], bool], *, unknown: bool) -> bool:
         if self.connection.rpartition(".")[2] != "ssh" or self._proxied():
-            return True
-        port = self._option("port") or 22
+            return unknown
+        place = (self.address, int(self._option("port") or 22))
         try:
-            with socket.create_connection((self.address, int(port)), timeout=_PORT_SECONDS):
-                return True
+            with socket.create_connection(place, timeout=_PORT_SECONDS) as port:
+                return look(port)
         except socket.gaierror:
-            return True
+            return unknown
         except OSError:
             return False
 

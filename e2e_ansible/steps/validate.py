@@ -39,14 +39,12 @@ class Validate(StepType[ValidateOptions]):
         """The role `observe` on all nodes; no predicate lives in the playbook."""
         asked = _asked(options)
         integrity = any(check.needs_integrity for check in asked)
-        variables: dict[str, object] = {}
+        variables: dict[str, object] = {"observe_new_login": any(check.needs_login for check in asked)}
         if integrity:
             variables["observe_integrity"] = True
         if any(check.needs_admin_ui for check in asked):
             variables["observe_admin_ui"] = True
-        role: dict[str, object] = {"role": "observe"}
-        if variables:
-            role["vars"] = variables
+        role = {"role": "observe", "vars": variables}
         waits = options.retry.max_attempts * (_LOOK_SECONDS + options.retry.delay_seconds)
         return CompiledStep(
             plays=[play("Observe all nodes", context.nodes, roles=[role])],

@@ -15,7 +15,7 @@ from e2e_ansible.nodes.look import Wanted, look
 class ActionModule(ActionBase):
     """Result: changed, observation (the fields of NodeObservation)."""
 
-    _VALID_ARGS = frozenset(("postgres", "integrity", "admin_ui", "admin_ui_port"))
+    _VALID_ARGS = frozenset(("postgres", "integrity", "admin_ui", "admin_ui_port", "new_login"))
     _supports_check_mode = True
 
     def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -28,9 +28,11 @@ class ActionModule(ActionBase):
                 "integrity": {"type": "bool", "default": False},
                 "admin_ui": {"type": "bool", "default": False},
                 "admin_ui_port": {"type": "int", "default": 9090},
+                "new_login": {"type": "bool", "default": True},
             }
         )
         link = Link(self, variables)
         host = str(variables.get("inventory_hostname", ""))
-        observation = look(host, variables, link.address, Wanted.model_validate(args), link.probe_anew)
+        ask = link.probe_anew if args.pop("new_login") else link.probe_greeted
+        observation = look(host, variables, link.address, Wanted.model_validate(args), ask)
         return {**result, "changed": False, "observation": observation.model_dump(mode="json")}

@@ -30,6 +30,12 @@ options:
     description: Port of the admin UI.
     type: int
     default: 9090
+  new_login:
+    description:
+      - Log in anew. It takes a tenth of a second, and is the only proof that one can.
+      - Without it an open connection is used, if the ssh server greets as one that would let somebody in.
+    type: bool
+    default: true
 attributes:
   check_mode:
     support: full

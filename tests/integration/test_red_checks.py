@@ -33,6 +33,7 @@ from e2e_ansible.providers.registry import get_provider
 
 pytestmark = pytest.mark.nodes
 
+ALL = ("cluster_status", "ssh_connectivity", "admin_ui_accessible", "data_integrity")
 UNIT = "postgresql@15-main"
 CONFIGURATION = "/var/lib/postgresql/15/main/postgresql.auto.conf"
 
@@ -61,12 +62,27 @@ class Eyes:
         name = situation.__name__
         if name not in self.looks:
             with situation(self.cluster):
-                self.looks[name] = self._look(self.folder / name)
+                self.looks[name] = self.seen(name, *ALL)
+                end_all(self._token(name))
             assert Deadline(20).wait_for(self._whole, 0.2), f"the cluster is not whole again after {name}"
         return self.looks[name]
 
-    def _look(self, place: Path) -> Look:
-        plan = self.plan("cluster_status", "admin_ui_accessible", "data_integrity")
+    def looks_on(self, situation: Situation, check: str) -> tuple[Look, Look]:
+        """A look before and one in the situation, the second over the connections that the first has left open."""
+        name = f"{situation.__name__}-{check}"
+        try:
+            before = self.seen(name, check)
+            with situation(self.cluster):
+                return before, self.seen(f"{name}/again", check)
+        finally:
+            end_all(self._token(name))
+
+    def _token(self, name: str) -> str:
+        return f"{self.cluster.deployment}/{name}"
+
+    def seen(self, name: str, *checks: str) -> Look:
+        """The play of a step with these checks; its connections stay."""
+        plan, place = self.plan(*checks), self.folder / name.replace("/", "-")
         api.write(plan, place)
         events: list[Event] = []
         request = PlayRequest(
@@ -75,11 +91,10 @@ class Eyes:
             inventory="inventory/nodes.e2e.yml",
             artifacts=place,
             deadline_seconds=60,
-            token=f"{self.cluster.deployment}/{place.name}",
+            token=self._token(name),
             environment={"E2E_DEPLOYMENT": self.cluster.deployment, "ANSIBLE_HOME": str(self.folder)},
         )
         outcome = RunnerEngine().run(request, events.append, Cancel())
-        end_all(request.token)
         assert outcome.rc == 0, (place / "ansible.log").read_text()
         return outcome, events
 
@@ -154,6 +169,14 @@ def sshd_stopped(cluster: Cluster) -> Iterator[None]:
     cluster.ssh("n12", "systemctl stop ssh")
     yield
     cluster.inside("n12", "systemctl", "start", "ssh")
+
+
+@contextmanager
+def login_impossible(cluster: Cluster) -> Iterator[None]:
+    """A node greets and lets nobody in."""
+    cluster.inside("n12", "mv", "/root/.ssh", "/root/.ssh-away")
+    yield
+    cluster.inside("n12", "mv", "/root/.ssh-away", "/root/.ssh")
 
 
 @contextmanager
@@ -233,6 +256,9 @@ SITUATIONS = {
         ("cluster_status", RED, "n12"),
         ("vms_powered_off", RED, "n12 is on"),
     ],
+    login_impossible: [
+        ("ssh_connectivity", ("fail", "infrastructure"), "n12"),
+    ],
     cockpit_stopped: [
         ("admin_ui_accessible", RED, "n12: no answer from https://"),
         ("all_nodes_running", GREEN, "n12"),
@@ -266,6 +292,23 @@ def test_check(
     assert (step.verdict, step.cause) == decision, result.message
     assert words in result.message
     assert step.error == (None if decision == GREEN else f"{check}: {result.message}")
+
+
+@pytest.mark.parametrize(
+    ("situation", "check", "decision"),
+    [
+        (sshd_stopped, "all_nodes_running", RED),
+        (sshd_stopped, "ssh_connectivity", RED),
+        (login_impossible, "ssh_connectivity", ("fail", "infrastructure")),
+    ],
+)
+def test_a_connection_that_is_still_open_hides_nothing(
+    eyes: Eyes, situation: Situation, check: str, decision: tuple[str, str]
+) -> None:
+    before, after = (eyes.judge(check, look) for look in eyes.looks_on(situation, check))
+    assert (before.verdict, before.cause) == GREEN, before.error
+    assert (after.verdict, after.cause) == decision, after.error
+    assert "n12" in str(after.error)
 
 
 def test_data_integrity_with_all_rows_and_without_one(tmp_path: Path) -> None:

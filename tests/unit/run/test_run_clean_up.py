@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
-from run_replay import OFF, ON, PaperNodes, Replay, Replayed, replay
+from run_replay import OFF, ON, PaperNodes, Replay, Replayed, plan_of, replay
 
 from e2e_ansible.deadline import Deadline
 from e2e_ansible.engine.processes import TOKEN_VARIABLE, marked
@@ -49,6 +49,21 @@ def test_nodes_of_a_failed_test_stay_if_so_asked(tmp_path: Path) -> None:
 def test_the_policy_of_the_run_counts_more_than_that_of_the_test(tmp_path: Path) -> None:
     done = replay(tmp_path, "bad_setting", keep="never")
     assert not done.result.tests[0].kept
+
+
+PASSED: list[tuple[Keep, bool]] = [("never", False), ("on-failure", False), ("always", True)]
+
+
+@pytest.mark.parametrize(("policy", "kept"), PASSED)
+def test_nodes_of_a_test_that_passed_follow_its_own_policy(tmp_path: Path, policy: Keep, kept: bool) -> None:
+    whole = plan_of("bad_setting")
+    plan = whole.model_copy(update={"steps": whole.steps[:1], "keep": policy})
+    nodes, engine = PaperNodes(), Replay("bad_setting")
+    done = replay(tmp_path, "bad_setting", plans=[plan], nodes=nodes, engine=engine)
+    (test,) = done.result.tests
+    assert (test.verdict, test.kept, bool(nodes.left)) == (Verdict.PASS, kept, kept)
+    assert engine.playbooks == ["playbooks/01-init.yml"], "a pass needs no evidence"
+    assert ("keeping the nodes" if kept else "removing the nodes") in done.said()
 
 
 class Nodes(PaperNodes):
