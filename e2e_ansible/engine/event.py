@@ -8,6 +8,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from e2e_ansible.unicode import whole
+
 __all__ = ["Event", "Kind"]
 
 
@@ -62,6 +64,20 @@ class Event(BaseModel):
     created: str = ""
     stdout: str = ""
     data: Mapping[str, Any] = Field(default_factory=dict, alias="event_data")
+
+    @classmethod
+    def of(cls, raw: Mapping[str, Any]) -> Event:
+        """The event in what ansible-runner gives, with text that can be written down.
+
+        Raises:
+            ValidationError: it is none.
+        """
+        event = cls.model_validate(raw)
+        try:
+            event.line()
+        except ValueError:  # what a command has printed may be anything
+            return cls.model_validate(whole(dict(raw)))
+        return event
 
     @property
     def host(self) -> str:

@@ -84,6 +84,7 @@ class Engine(Protocol):
     def run(self, request: PlayRequest, on_event: Callable[[Event], None], cancel: Cancel) -> Outcome:
         """Run one playbook to its end, its deadline or its cancellation; never raises for what Ansible does.
 
-        `on_event` is called in order, from one thread at a time. When it returns, no process of the request lives.
+        `on_event` is called in order, from one thread at a time. When it returns, no process of the request lives
+        but the masters of ssh, which the next one may use.
         """
         ...

@@ -73,7 +73,7 @@ class _Sink:
 
     def __call__(self, raw: Mapping[str, Any]) -> bool:
         try:
-            self._on_event(Event.model_validate(raw))
+            self._on_event(Event.of(raw))
         except Exception as error:
             self.error = self.error or error
         self.count += 1
@@ -90,7 +90,7 @@ class _Watcher:
         self._done = threading.Event()
         self._thread = threading.Thread(target=self._watch, name=f"watch {request.playbook}", daemon=True)
         self.ended: Ended | None = None
-        self.left: list[int] = []
+        self.trouble = ""
 
     def __enter__(self) -> None:
         self._thread.start()
@@ -104,8 +104,16 @@ class _Watcher:
         while not self._done.wait(min(_POLL_SECONDS, max(deadline.remaining, 0.001))):
             if self._cancel.is_set or deadline.expired:
                 self.ended = Ended.CANCELED if self._cancel.is_set else Ended.TIMEOUT
-                self.left = end_all(self._request.token, roots=self._roots)
+                self._end()
                 return
+
+    def _end(self) -> None:
+        try:
+            left = end_all(self._request.token, roots=self._roots)
+        except Exception as error:  # told by the thread that waits
+            self.trouble = f"its processes could not be ended: {error}"
+        else:
+            self.trouble = f"processes would not end: {left}" if left else ""
 
 
 def _prepare(private: Path) -> None:
@@ -180,8 +188,8 @@ def _keep_output(private: Path, artifacts: Path) -> None:
 
 def _outcome(runner: Any, watcher: _Watcher, sink: _Sink, request: PlayRequest) -> Outcome:
     rc = runner.rc if isinstance(runner.rc, int) else None
-    if watcher.left:
-        return Outcome(ended=Ended.ERROR, rc=rc, message=f"processes would not end: {watcher.left}")
+    if watcher.trouble:
+        return Outcome(ended=Ended.ERROR, rc=rc, message=watcher.trouble)
     if watcher.ended is Ended.TIMEOUT:
         return Outcome(ended=Ended.TIMEOUT, rc=rc, message=f"not done after {request.deadline_seconds:g} s")
     if watcher.ended is Ended.CANCELED:

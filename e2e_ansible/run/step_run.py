@@ -40,6 +40,7 @@ from e2e_ansible.run.context import RunContext
 from e2e_ansible.run.folder import TestFolder, make_private, write_private
 from e2e_ansible.run.integrity import IntegrityWriter
 from e2e_ansible.run.journal import EventLog
+from e2e_ansible.unicode import whole
 from e2e_ansible.verdict import Verdict
 
 __all__ = ["StepRun", "trouble_of"]
@@ -221,4 +222,4 @@ def trouble_of(error: Exception, at: float, *, step: str = "") -> Trouble:
     outside = isinstance(error, (OSError, InfrastructureError)) or is_infrastructure(str(error))
     known = isinstance(error, (OSError, E2EError))
     message = str(error) if known else f"{type(error).__name__}: {error}"
-    return Trouble(at=at, message=message, step=step, infrastructure=outside)
+    return Trouble(at=at, message=whole(message), step=step, infrastructure=outside)

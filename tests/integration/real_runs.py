@@ -21,6 +21,7 @@ from role_nodes import MADE, REPOSITORY, Cluster
 from e2e_ansible import api
 from e2e_ansible.compile.compiler import compile_suite
 from e2e_ansible.compile.plan import Plan
+from e2e_ansible.engine.protocol import Engine
 from e2e_ansible.judge.result import RunResult, StepResult, TestResult
 from e2e_ansible.providers.local.driver import LocalProvider
 from e2e_ansible.providers.local.record import default_home
@@ -304,6 +305,7 @@ def run_steps(
     *,
     acts: Mapping[str, Act] | None = None,
     defaults: Mapping[str, object] | None = None,
+    engine: Engine | None = None,
     size: int = 1,
     **parameters: Any,
 ) -> Real:
@@ -314,15 +316,15 @@ def run_steps(
     """
     plan = compiled(folder, one_test(steps, size=size, **parameters), defaults or {})
     with runs_below(folder) as runs:
-        real = run_plan(plan, runs, acts or {})
+        real = run_plan(plan, runs, acts or {}, engine)
         assert traces(real.folder) == []
     return real
 
 
-def run_plan(plan: Plan, runs: Path, acts: Mapping[str, Act]) -> Real:
+def run_plan(plan: Plan, runs: Path, acts: Mapping[str, Act], engine: Engine | None = None) -> Real:
     """Run one plan and do the acts in between."""
     meddler = Meddler(acts, runs.parent)
-    result = api.run([plan], runs=runs, listeners=[meddler])
+    result = api.run([plan], runs=runs, listeners=[meddler], engine=engine)
     assert meddler.errors == []
     assert meddler.done == list(acts)
     return Real(result, runs / result.run_id)

@@ -230,9 +230,9 @@ def test_a_temporary_folder_that_fills_between_steps(
 ) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(desk.scratch))
     with small_disk(desk.scratch, "4m"):
-        real = run_steps(tmp_path, [NODES, TRUE], acts={"custom_command": filled(desk.scratch)})
+        real = run_steps(tmp_path, [NODES, DEPLOY], acts={"deploy": filled(desk.scratch)})
         assert (real.test.verdict, real.test.cause) == INFRASTRUCTURE, real.test.error
-        assert "02-custom-command: " in str(real.test.error)
+        assert "02-deploy: " in str(real.test.error)
         assert "No space left on device" in str(real.test.error)
         assert [path.name for path in desk.scratch.iterdir()] == ["ballast"]
 

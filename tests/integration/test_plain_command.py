@@ -84,5 +84,10 @@ def test_the_target_ends_what_takes_too_long(project: Path) -> None:
     )
 
 
+def test_bytes_that_are_no_text_are_replaced_and_the_others_stay(project: Path) -> None:
+    found = result(project, "printf", r"a\377b\303\244\n")
+    assert (found["rc"], found["stdout"]) == (0, "a\ufffdbä")
+
+
 def test_its_folder_can_be_chosen(project: Path) -> None:
     assert result(project, "pwd", chdir="/usr")["stdout"] == "/usr"

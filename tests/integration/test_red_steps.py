@@ -23,6 +23,7 @@ from real_runs import (
 )
 from role_nodes import REPOSITORY, Cluster
 
+from e2e_ansible.engine.runner import RunnerEngine
 from e2e_ansible.providers.base import Operation
 from e2e_ansible.providers.local.record import default_home
 from e2e_ansible.steps.registry import step_types
@@ -230,11 +231,11 @@ if os.environ.get("E2E_TOKEN", "").endswith("-crash-node"):
 
 
 def test_crash_node_by_a_provider_that_does_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """In the process of this step's playbook, the provider says that it has killed the node."""
+    """In the process of this step's playbook, which starts anew, the provider says that it has killed the node."""
     (tmp_path / "sitecustomize.py").write_text(NO_KILL)
     monkeypatch.setenv("PYTHONPATH", f"{tmp_path}{os.pathsep}{REPOSITORY}")
     steps = [NODES, {"step": "crash_node", "target_node": "n11", "method": "destroy"}]
-    real = run_steps(tmp_path, steps, defaults=TWO_SECONDS)
+    real = run_steps(tmp_path, steps, defaults=TWO_SECONDS, engine=RunnerEngine())
     assert real.decided("crash_node") == UNKNOWN
     assert real.result.exit_code == 3
     assert "n11: crash not proved within 2 s; last seen: power on" in str(real.test.error)
