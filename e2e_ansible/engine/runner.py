@@ -169,6 +169,7 @@ def _environment(project: Path, more: Mapping[str, str]) -> dict[str, str]:
         "ANSIBLE_CONFIG": str(project / "ansible.cfg"),
         "ANSIBLE_INVENTORY_UNPARSED_FAILED": "True",
         "ANSIBLE_NOCOLOR": "1",
+        "ANSIBLE_HOST_KEY_CHECKING": "True",  # else ansible-runner sets it to False, above what the inventory says
         "PYTHONUNBUFFERED": "1",
         **more,
     }

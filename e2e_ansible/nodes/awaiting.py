@@ -11,11 +11,12 @@ from pydantic import BaseModel, ConfigDict
 
 from e2e_ansible.nodes.link import Answer
 from e2e_ansible.nodes.look import Powered
-from e2e_ansible.nodes.observation import PowerState
+from e2e_ansible.nodes.observation import PowerState, Unreachable
 
 __all__ = ["Proof", "Seen", "Until", "Wait", "await_node"]
 
 _PROBE_SECONDS = 5.0
+_SHUT_OUT_SECONDS = 60.0  # a machine in its first boot may get its keys after its sshd
 _DEAD = (PowerState.OFF, PowerState.ABSENT)
 _SETTLED = ("running", "degraded")
 
@@ -43,7 +44,7 @@ class Wait(BaseModel):
 
 
 class Seen(BaseModel):
-    """The last look. `boot` is empty when the node was not reached."""
+    """The last look. `boot` is empty when the node was not reached; `shut_out` says that it lets nobody in."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -51,6 +52,7 @@ class Seen(BaseModel):
     reachable: bool = False
     boot: tuple[str, int] | None = None
     note: str = ""
+    shut_out: bool = False
 
     def __str__(self) -> str:
         boot = f", boot {self.boot[0]}/{self.boot[1]}" if self.boot else ""
@@ -78,21 +80,27 @@ def await_node(
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
 ) -> Proof:
-    """Look, at least once, until the condition holds or the deadline is over. Never raises for a node."""
-    begin = clock()
+    """Look, at least once, until the condition holds or the deadline is over. Never raises for a node.
+
+    A node that lets nobody in is given up earlier: no waiting mends a wrong key.
+    """
+    begin = let_in = clock()
     while True:
         how, seen = _once(wait, power(), ask, wait.deadline_seconds - (clock() - begin))
-        passed = clock() - begin
-        if how or passed + wait.interval_seconds > wait.deadline_seconds:
-            return _proof(wait, how, seen, passed)
+        now = clock()
+        let_in = let_in if seen.shut_out else now
+        over = now - begin + wait.interval_seconds > wait.deadline_seconds
+        if how or over or now - let_in >= _SHUT_OUT_SECONDS:
+            return _proof(wait, how, seen, now - begin, over=over)
         sleep(wait.interval_seconds)
 
 
-def _proof(wait: Wait, how: str, seen: Seen, passed: float) -> Proof:
+def _proof(wait: Wait, how: str, seen: Seen, passed: float, *, over: bool) -> Proof:
+    why = f"not proved within {wait.deadline_seconds:g} s" if over else f"given up after {passed:.0f} s"
     return Proof(
         act=wait.act or wait.until.value,
         proved=bool(how),
-        how=how or f"not proved within {wait.deadline_seconds:g} s; last seen: {seen}",
+        how=how or f"{why}; last seen: {seen}",
         before={"boot": list(wait.since)} if wait.since else {},
         after={
             "power": seen.power.value,
@@ -117,7 +125,8 @@ def _once(wait: Wait, powered: Powered, ask: Callable[..., Answer], left: float)
     sections = ("system", "postgres") if until is Until.SETTLED else ()
     answer = ask(*sections, seconds=max(1.0, min(_PROBE_SECONDS, left)))
     boot = answer.identity.boot if answer.identity else None
-    seen = Seen(power=state, reachable=answer.reachable, boot=boot, note=answer.reason)
+    shut_out = answer.unreachable in (Unreachable.AUTH, Unreachable.LOCAL)
+    seen = Seen(power=state, reachable=answer.reachable, boot=boot, note=answer.reason, shut_out=shut_out)
     if not answer.reachable or boot is None:
         return "", seen
     return _judged(wait, answer, seen)
