@@ -147,7 +147,7 @@ def test_a_check_of_an_installed_package_is_red_when_its_subject_is_broken(desk:
     lag = check(desk, "replica_lag_below:1000000")
     behind = re.fullmatch(r"n12 is (\d+) bytes behind", lag.message)
     assert behind
-    assert 8_000_000 < int(behind[1]) < 100_000_000
+    assert 1_000_000 <= int(behind[1]) < 100_000_000  # of 8 MB, some may be in buffers yet
     assert check(desk, "replica_lag_below:1000000000").passed is True
     assert steps(desk)["validate"].cause == "product"
 
