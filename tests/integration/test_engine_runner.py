@@ -79,7 +79,11 @@ class Desk:
             artifacts=self.artifacts,
             deadline_seconds=seconds,
             token=self.token,
-            environment={"ANSIBLE_HOME": str(self.folder / "home"), "PASSWORD": SECRET},
+            environment={
+                "ANSIBLE_HOME": str(self.folder / "home"),
+                "TMPDIR": str(self.folder),
+                "PASSWORD": SECRET,
+            },
         )
 
     def run(
@@ -315,7 +319,7 @@ engine.run(
     PlayRequest(
         project=folder, playbook="play.yml", inventory="hosts", artifacts=folder / "artifacts",
         deadline_seconds=60, token=token,
-        environment={"ANSIBLE_HOME": str(folder / "home"), "PASSWORD": sys.argv[3]},
+        environment={"ANSIBLE_HOME": str(folder / "home"), "TMPDIR": str(folder), "PASSWORD": sys.argv[3]},
     ),
     take, Cancel())
 """

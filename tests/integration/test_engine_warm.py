@@ -49,7 +49,8 @@ def a_request(folder: Path, *tasks: Mapping[str, object]) -> PlayRequest:
     (folder / "play.yml").write_text(yaml.safe_dump([play]))
     artifacts = folder / "artifacts"
     artifacts.mkdir()
-    return PlayRequest(folder, "play.yml", "hosts.ini", artifacts, 60, f"warm-{folder.name}")
+    environment = {"TMPDIR": str(folder)}  # of a cold run; a module that is killed leaves a folder there
+    return PlayRequest(folder, "play.yml", "hosts.ini", artifacts, 60, f"warm-{folder.name}", environment)
 
 
 def run(engine: WarmEngine, request: PlayRequest) -> tuple[Outcome, list[Event]]:
@@ -106,7 +107,7 @@ def test_a_playbook_is_forked_and_says_so(engine: WarmEngine, request_: PlayRequ
 def test_a_setting_frozen_in_the_parent_is_run_cold(
     engine: WarmEngine, request_: PlayRequest, name: str, why: str
 ) -> None:
-    outcome, _ = run(engine, replace(request_, environment={name: "7"}))
+    outcome, _ = run(engine, replace(request_, environment={**request_.environment, name: "7"}))
     assert (outcome.rc, outcome.engine, outcome.why) == (0, "cold", why)
 
 
@@ -229,6 +230,29 @@ def test_nothing_is_left_when_its_user_is_killed(tmp_path: Path) -> None:
         assert family(int(pid))
         user.kill()
     assert Deadline(10).wait_for(lambda: not family(int(pid)) and not Path(folder).exists(), interval=0.02)
+
+
+def test_what_a_playbook_has_started_ends_with_the_user_who_is_killed(tmp_path: Path) -> None:
+    """Also what has left its session and lost its parent, as a master of ssh does."""
+    leaves = {"ansible.builtin.shell": "setsid sh -c 'sleep 4321; true' & sleep 4321"}
+    request = a_request(tmp_path, leaves)
+    program = (
+        "import sys; from pathlib import Path; from e2e_ansible.engine.warm.engine import WarmEngine;"
+        "from e2e_ansible.engine.protocol import Cancel, PlayRequest;"
+        f"engine = WarmEngine({ANSIBLE_CFG!r}, Path('/'), ());"
+        "print(engine.parent_id, engine._folder, flush=True);"
+        f"here, artifacts = Path({str(tmp_path)!r}), Path({str(request.artifacts)!r});"
+        f"request = PlayRequest(here, 'play.yml', 'hosts.ini', artifacts, 60, {request.token!r});"
+        "engine.run(request, lambda event: None, Cancel())"
+    )
+    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True) as user:
+        assert user.stdout is not None
+        pid, folder = user.stdout.readline().split()
+        assert Deadline(30).wait_for(lambda: len(sleepers(int(pid))) > 1, interval=0.02)
+        user.kill()
+    gone = Deadline(10).wait_for(lambda: not family(int(pid)) and not Path(folder).exists(), interval=0.02)
+    assert gone
+    assert not _asleep()
 
 
 def test_a_version_that_nobody_has_looked_at_is_run_cold(

@@ -23,7 +23,6 @@ import signal
 import socket
 import sys
 import termios
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from importlib import import_module
@@ -31,6 +30,9 @@ from importlib.metadata import version
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, NoReturn
+
+from e2e_ansible.deadline import Deadline
+from e2e_ansible.engine.processes import family
 
 __all__ = ["main"]
 
@@ -223,7 +225,7 @@ class _Server:
         signal.set_wakeup_fd(self._wake, warn_on_full_buffer=False)
 
     def serve(self) -> None:
-        """Until standard input ends; children that still run are ended."""
+        """Until standard input ends; then every process that any child has started is ended."""
         while True:
             clients = list(self._clients.values())
             ready, _, _ = select.select([self._server, sys.stdin, self._woken, *clients], [], [])
@@ -238,17 +240,14 @@ class _Server:
                 if client in clients:
                     self._hang_up(client)
         for number in (signal.SIGTERM, signal.SIGKILL):
-            for pid in self._clients:
+            for pid in family(os.getpid())[1:]:
                 _signal(pid, number)
-            self._wait(_GRACE_SECONDS)
+            if Deadline(_GRACE_SECONDS).wait_for(self._alone, interval=0.02):
+                return
 
-    def _wait(self, seconds: float) -> None:
-        end = time.monotonic() + seconds
-        while self._clients and (left := end - time.monotonic()) > 0:
-            select.select([self._woken], [], [], left)
-            with suppress(BlockingIOError):
-                os.read(self._woken, 4096)
-            self._reap()
+    def _alone(self) -> bool:
+        self._reap()
+        return family(os.getpid()) == [os.getpid()]
 
     def _take(self) -> None:
         client, _ = self._server.accept()
