@@ -54,9 +54,7 @@ SECTIONS: Mapping[str, Section] = {
     ),
     "ssh-hosts": Section(
         "One plain command on many ssh hosts",
-        lambda folder, quick: ssh_hosts(
-            folder, (1, 20) if quick else (1, 20, 99, 200), 2 if quick else 3
-        ),
+        lambda folder, quick: ssh_hosts(folder, (1, 20) if quick else (1, 20, 99, 200), 2 if quick else 3),
     ),
     "endings": Section(
         "The end of a step that is told to end", lambda folder, quick: endings(folder, 1 if quick else 5)

@@ -54,6 +54,8 @@ def actions(action: Action, variables: Mapping[str, Any]) -> dict[str, Any]:
     keyword = next((name for name in _KEYWORDS if getattr(task, name, None)), None)
     if keyword:
         raise Unfit(f"the task has {keyword}")
+    if task.get_play().serial:  # its batches would be one task with several results
+        raise Unfit("the play has serial")
     if action._play_context.password or action._play_context.become_pass:
         raise Unfit("a password is used")
     return {name: _made(action, name, variables) for name in variables["ansible_play_batch"]}

@@ -82,7 +82,11 @@ def _wide(options: CustomCommandOptions) -> list[Mapping[str, object]]:
     each = _task(options)
     return [
         {"name": each["name"], "wide_command": each["plain_command"], "register": _WIDE},
-        {"name": "End the play if that was done", "ansible.builtin.meta": "end_play", "when": f"{_WIDE}.done"},
+        {
+            "name": "End the play if that was done",
+            "ansible.builtin.meta": "end_play",
+            "when": f"{_WIDE}.done",
+        },
         {**each, "name": "Run the command on each node"},
     ]
 

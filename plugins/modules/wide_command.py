@@ -13,8 +13,8 @@ description:
   - Connections are made as Ansible would make them, from the same variables and settings, and share its ssh masters.
   - When a host needs more than this, nothing is run and RV(done) is false, for M(plain_command) to come next. That is a
     connection other than ssh, a password, privilege escalation other than sudo without password, or a value that cannot
-    be resolved; and for the whole task a loop, C(until), C(async), C(delegate_to), C(no_log), C(timeout) or
-    C(ignore_unreachable).
+    be resolved; and for the whole task a loop, C(until), C(async), C(delegate_to), C(no_log), C(timeout),
+    C(ignore_unreachable) or a play with C(serial).
   - The task fails when one host does; then Ansible ends the play for all of them.
   - With C(-v) the result of every host is shown.
 author: The e2e-ansible authors

@@ -181,6 +181,7 @@ def judge(desk: Desk, outcome: Outcome) -> Judged:
 
 KEY = "/tmp/some key"
 WAYS: Mapping[str, str] = {
+    "first": "ansible_shell_executable=/bin/dash ansible_timeout=7",  # whose values must not become the others'
     "nothing": "",
     "address": "ansible_host=192.0.2.1",
     "user": "ansible_user=somebody",
@@ -207,6 +208,7 @@ WAYS: Mapping[str, str] = {
     "not-sudo": "ansible_become=false",
     "shell": "ansible_shell_executable=/bin/bash",
     "templates": """ansible_user="{{ inventory_hostname }}" ansible_port="{{ 22 + 1 }}" """,
+    "template-of-shell": """ansible_shell_executable="{{ '/bin/' ~ 'bash' }}" """,
     "of-others": """ansible_ssh_common_args="-J {{ hostvars['address'].ansible_host }}" """,
     "irrelevant": "ansible_pipelining=false ansible_ssh_transfer_method=piped ansible_remote_tmp=/x",
 }
@@ -278,6 +280,13 @@ def test_what_it_cannot_do_it_does_nowhere(desk: Desk, case: tuple[str, Mapping[
     assert shown.result["found.done"] is False
     assert reason in task.result.get("msg", "")
     assert list(folder.iterdir()) == []
+
+
+def test_a_play_in_batches_goes_the_ordinary_way(desk: Desk) -> None:
+    desk.inventory({"n0": "", "n1": ""})
+    assert desk.run([wide(["true"])], serial=1).rc == 0
+    said = [event.result["msg"] for event in desk.events if event.kind is Kind.OK]
+    assert said == ["not done at once: the play has serial"] * 2
 
 
 def test_a_play_with_one_host_that_it_cannot_do_goes_the_ordinary_way_for_all(
