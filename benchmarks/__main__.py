@@ -21,7 +21,7 @@ import ansible_runner  # noqa: F401  # imported before anything is timed
 
 from benchmarks import compile as compiling
 from benchmarks.endings import endings
-from benchmarks.hosts import hosts
+from benchmarks.hosts import hosts, ssh_hosts
 from benchmarks.soak import soak
 from benchmarks.steps import boot, steps
 from benchmarks.whole import looks, quickstart
@@ -51,6 +51,10 @@ SECTIONS: Mapping[str, Section] = {
     "hosts": Section(
         "One plain command on many hosts",
         lambda folder, quick: hosts(folder, (1, 20) if quick else (1, 20, 200, 500), 2 if quick else 3),
+    ),
+    "ssh-hosts": Section(
+        "One plain command on many ssh hosts",
+        lambda folder, quick: ssh_hosts(folder, (1, 20) if quick else (1, 20, 99, 200), 2 if quick else 3),
     ),
     "endings": Section(
         "The end of a step that is told to end", lambda folder, quick: endings(folder, 1 if quick else 5)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -10,11 +9,11 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
+from benchmarks.master import open_master
 from benchmarks.measure import in_turn, table
 from benchmarks.project import Project
 from e2e_ansible.engine.name import EngineName
 from e2e_ansible.run.engines import open_engine
-from tests.integration.loopback_sshd import loopback_sshd
 
 __all__ = ["boot", "local_inventory", "steps"]
 
@@ -76,27 +75,6 @@ def local_inventory() -> str:
 def _ssh_project(folder: Path) -> Iterator[tuple[Project, Callable[[], object]]]:
     """One host by ssh through a master that stays, and `true` through that master as the floor."""
     folder.mkdir()
-    master = folder / "master"
-    with loopback_sshd(folder) as variables:
-        words = dict(word.split("=", 1) for word in shlex.split(variables))
-        words["ansible_ssh_common_args"] = f"-o UserKnownHostsFile=/dev/null -o ControlPath={master}"
-        words["ansible_ssh_extra_args"] = "-o StrictHostKeyChecking=no -o LogLevel=ERROR"
-        del words["ansible_control_path"]
-        host = " ".join(f"{name}={shlex.quote(value)}" for name, value in words.items())
-        inventory = f"n1 ansible_host=127.0.0.1 ansible_python_interpreter={sys.executable} {host}\n"
-        project = Project.make(folder / "project", inventory, _TASKS)
-        ssh = [
-            "ssh",
-            f"-oControlPath={master}",
-            "-oUserKnownHostsFile=/dev/null",
-            "-oStrictHostKeyChecking=no",
-            "-oLogLevel=ERROR",
-            f"-p{words['ansible_port']}",
-            f"-i{words['ansible_ssh_private_key_file']}",
-            "root@127.0.0.1",
-        ]
-        subprocess.run([*ssh, "-oControlMaster=auto", "-oControlPersist=600", "true"], check=True)
-        try:
-            yield project, partial(subprocess.run, [*ssh, "true"], check=True)
-        finally:
-            subprocess.run([*ssh, "-Oexit"], check=True, capture_output=True)
+    with open_master(folder) as master:
+        project = Project.make(folder / "project", f"n1 {master.variables}\n", _TASKS)
+        yield project, partial(subprocess.run, [*master.ssh, "true"], check=True)

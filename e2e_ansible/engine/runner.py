@@ -12,7 +12,7 @@ import os
 import shutil
 import sys
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +20,7 @@ from e2e_ansible.deadline import Deadline
 from e2e_ansible.engine.event import Event
 from e2e_ansible.engine.processes import TOKEN_VARIABLE, end_all
 from e2e_ansible.engine.protocol import Cancel, Ended, Outcome, PlayRequest
+from e2e_ansible.engine.wide import FOLDER_VARIABLE, Expansion
 
 if TYPE_CHECKING:
     from e2e_ansible.engine.spawning import Spawner
@@ -45,12 +46,13 @@ class RunnerEngine:
     def _run(self, request: PlayRequest, on_event: Callable[[Event], None], cancel: Cancel) -> Outcome:
         private = request.artifacts / "runner"
         _prepare(private)
-        sink = _Sink(on_event)
+        sink = _Sink(on_event, Expansion(request.artifacts))
         roots = self._spawner.roots if self._spawner else []
         watcher = _Watcher(request, cancel, roots)
         try:
             with watcher:
                 runner = _run(request, private, sink, self._spawner)
+            sink.finish()
         except Exception as error:
             end_all(request.token, roots=roots)  # nobody waits for them any more
             return Outcome(
@@ -66,18 +68,27 @@ class RunnerEngine:
 class _Sink:
     """Takes raw events; an error in a consumer is kept for the outcome and does not stop the playbook."""
 
-    def __init__(self, on_event: Callable[[Event], None]) -> None:
+    def __init__(self, on_event: Callable[[Event], None], expansion: Expansion) -> None:
         self._on_event = on_event
+        self._expansion = expansion
         self.error: Exception | None = None
         self.count = 0
 
     def __call__(self, raw: Mapping[str, Any]) -> bool:
-        try:
-            self._on_event(Event.of(raw))
-        except Exception as error:
-            self.error = self.error or error
+        self._take(self._expansion.events(raw))
         self.count += 1
         return False  # do not keep a file per event
+
+    def finish(self) -> None:
+        """Take what is known of a task that was cut off."""
+        self._take(self._expansion.left())
+
+    def _take(self, events: Iterator[Mapping[str, Any]]) -> None:
+        try:
+            for raw in events:
+                self._on_event(Event.of(raw))
+        except Exception as error:
+            self.error = self.error or error
 
 
 class _Watcher:
@@ -134,7 +145,8 @@ def _run(request: PlayRequest, private: Path, sink: _Sink, spawner: Spawner | No
             ident="run",
             playbook=str(request.project / request.playbook),
             inventory=str(request.project / request.inventory),
-            envvars=_environment(request.project, request.environment) | {TOKEN_VARIABLE: request.token},
+            envvars=_environment(request.project, request.environment)
+            | {TOKEN_VARIABLE: request.token, FOLDER_VARIABLE: str(request.artifacts.resolve())},
             verbosity=request.verbosity or None,
             limit=request.limit or None,
             quiet=True,

@@ -30,6 +30,8 @@ def loopback_sshd(folder: Path) -> Iterator[str]:
         "UsePAM": "no",
         "PermitRootLogin": "prohibit-password",
         "ListenAddress": "127.0.0.1",
+        "MaxSessions": "1000",  # many inventory names may share one connection
+        "MaxStartups": "1000",
         "SetEnv": "SHLVL=2",  # else bash reads the .bashrc of this machine's root for every command
     }
     words = [word for key, value in options.items() for word in ("-o", f"{key}={value}")]
