@@ -15,7 +15,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TextIO
 
 from e2e_ansible.engine.event import Kind
 
@@ -32,7 +32,7 @@ class Log:
 
     def __init__(self, folder: str, task: str) -> None:
         self._lock = threading.Lock()
-        self._file = _path(Path(folder), task).open("x", encoding="ascii") if folder else None
+        self._file = _new(_path(Path(folder), task)) if folder else None
 
     def __enter__(self) -> Self:
         return self
@@ -154,6 +154,11 @@ def _event(raw: Raw, kind: Kind, record: Raw, said: str = "", **more: object) ->
     host = record["host"]
     data = {**raw["event_data"], "host": host, "remote_addr": host, **more}
     return {**raw, "event": kind.value, "stdout": said, "event_data": data}
+
+
+def _new(path: Path) -> TextIO:
+    path.touch(mode=0o600, exist_ok=False)
+    return path.open("a", encoding="ascii")
 
 
 def _path(folder: Path, task: str) -> Path:

@@ -23,6 +23,7 @@ __all__ = ["Action", "Unfit", "actions", "run_all", "summary"]
 
 Result = dict[str, Any]
 _SHOWN = 10
+_MOST = 50  # at the same time: each takes descriptors of one process, which has a thousand
 #: What changes how a task is run, or how its result is taken; each host has to have it by itself.
 _KEYWORDS = ("delegate_to", "loop", "async_val", "no_log", "timeout", "until", "ignore_unreachable")
 #: What ssh would have to be told while it runs.
@@ -110,7 +111,7 @@ class _Way:
 
 def run_all(jobs: Mapping[str, Callable[[], Result]], at_once: int, log: Log) -> dict[str, Result]:
     """Every job, some at the same time; each has a result, also when it could not be done."""
-    with ThreadPoolExecutor(max_workers=max(1, min(at_once, len(jobs)))) as pool:
+    with ThreadPoolExecutor(max_workers=max(1, min(at_once, _MOST))) as pool:
         under_way = {
             host: pool.submit(copy_context().run, _job, host, job, log) for host, job in jobs.items()
         }

@@ -9,7 +9,7 @@ DOCUMENTATION = r"""
 module: wide_command
 short_description: Run a command on all hosts of a play at once
 description:
-  - Does what M(plain_command) does on each host, in one task for all of them, as many at a time as there are forks.
+  - Does what M(plain_command) does on each host, in one task for all, as many at a time as there are forks, 50 at most.
   - Connections are made as Ansible would make them, from the same variables and settings, and share its ssh masters.
   - When a host needs more than this, nothing is run and RV(done) is false, for M(plain_command) to come next. That is a
     connection other than ssh, a password, privilege escalation other than sudo without password, or a value that cannot

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -132,6 +134,29 @@ def test_one_hosts_trouble_is_not_the_others() -> None:
     assert results["n1"] == AWAY
     assert (results["n2"]["failed"], results["n2"]["msg"]) == (True, "Task failed: too many open files")
     assert results["n3"] == GOOD
+
+
+@pytest.mark.parametrize(("forks", "together"), [(3, 3), (500, 50)])
+def test_as_many_as_there_are_forks_run_together_but_no_more_than_one_process_can(
+    forks: int, together: int
+) -> None:
+    meeting = threading.Barrier(together)
+    running: set[str] = set()
+    most: list[int] = []
+
+    def job(host: str) -> dict[str, Any]:
+        running.add(host)
+        meeting.wait(timeout=20)  # breaks when fewer come
+        most.append(len(running))
+        meeting.wait(timeout=20)
+        running.discard(host)
+        meeting.wait(timeout=20)
+        return dict(GOOD)
+
+    with Log("", "none") as log:
+        results = run_all({host: partial(job, host) for host in map(str, range(2 * together))}, forks, log)
+    assert all(result == GOOD for result in results.values())
+    assert set(most) == {together}
 
 
 def test_the_task_itself_says_in_short_what_came_of_it() -> None:
