@@ -11,6 +11,7 @@ import json
 import os
 import shutil
 import sys
+import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -36,15 +37,17 @@ class RunnerEngine:
 
     name = "cold"
 
-    def __init__(self, spawner: Spawner | None = None) -> None:
+    def __init__(self, spawner: Spawner | None = None, folder: Path | None = None) -> None:
+        """`folder` is for what ansible-runner writes while a playbook runs; without one, it is in the artifacts."""
         self._spawner = spawner
+        self._folder = folder
 
     def run(self, request: PlayRequest, on_event: Callable[[Event], None], cancel: Cancel) -> Outcome:
         """Run one playbook; see `Engine.run`. ssh masters stay for the next step and carry the run's token."""
         return self._run(request, on_event, cancel).model_copy(update={"engine": self.name})
 
     def _run(self, request: PlayRequest, on_event: Callable[[Event], None], cancel: Cancel) -> Outcome:
-        private = request.artifacts / "runner"
+        private = Path(tempfile.mkdtemp(prefix="runner-", dir=self._folder or request.artifacts))
         _prepare(private)
         sink = _Sink(on_event, Expansion(request.artifacts))
         roots = self._spawner.roots if self._spawner else []
