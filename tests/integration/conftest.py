@@ -30,11 +30,18 @@ def nothing_is_left() -> Iterator[None]:
     """After all tests, no process that they started lives, and of what they deployed no trace is left."""
     mark = f"{_MARK}={uuid.uuid4().hex}"
     os.environ[_MARK] = mark.partition("=")[2]
+    before = _folders_of_engines()
     yield
     del os.environ[_MARK]
     Deadline(_SSH_MASTERS_SECONDS).wait_for(lambda: not _carrying(mark), 0.5)
     assert _carrying(mark) == []
+    assert _folders_of_engines() - before == set()
     assert [line for home, deployment in sorted(MADE) for line in deployment_traces(deployment, home)] == []
+
+
+def _folders_of_engines() -> set[Path]:
+    """Where warm engines keep the files of a running step: in memory, or below /tmp."""
+    return {path for place in ("/dev/shm", "/tmp") for path in Path(place).glob("e2e-warm-*")}
 
 
 def _carrying(mark: str) -> list[str]:
