@@ -30,18 +30,26 @@ def nothing_is_left() -> Iterator[None]:
     """After all tests, no process that they started lives, and of what they deployed no trace is left."""
     mark = f"{_MARK}={uuid.uuid4().hex}"
     os.environ[_MARK] = mark.partition("=")[2]
-    before = _folders_of_engines()
     yield
     del os.environ[_MARK]
     Deadline(_SSH_MASTERS_SECONDS).wait_for(lambda: not _carrying(mark), 0.5)
     assert _carrying(mark) == []
-    assert _folders_of_engines() - before == set()
+    assert _folders_of_no_engine() == []
     assert [line for home, deployment in sorted(MADE) for line in deployment_traces(deployment, home)] == []
 
 
-def _folders_of_engines() -> set[Path]:
-    """Where warm engines keep the files of a running step: in memory, or below /tmp."""
-    return {path for place in ("/dev/shm", "/tmp") for path in Path(place).glob("e2e-warm-*")}
+def _folders_of_no_engine() -> list[Path]:
+    """Where a warm engine has kept the files of a running step, in memory or below /tmp, and lives no more."""
+    commands = b"".join(_read(path) for path in Path("/proc").glob("[0-9]*/cmdline"))
+    folders = [path for place in ("/dev/shm", "/tmp") for path in Path(place).glob("e2e-warm-*")]
+    return [path for path in folders if str(path).encode() not in commands]
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError:
+        return b""
 
 
 def _carrying(mark: str) -> list[str]:

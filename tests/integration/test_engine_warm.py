@@ -255,6 +255,17 @@ def test_what_a_playbook_has_started_ends_with_the_user_who_is_killed(tmp_path: 
     assert not _asleep()
 
 
+def test_what_a_playbook_has_made_to_stay_stays(engine: WarmEngine, tmp_path: Path) -> None:
+    """A node is a process that nothing of the playbook's environment goes into."""
+    stays = {"ansible.builtin.shell": f"env -i setsid sleep 4323 & echo $! > {tmp_path}/pid"}
+    outcome, _ = run(engine, a_request(tmp_path, stays))
+    assert (outcome.rc, outcome.engine) == (0, "warm")
+    engine.close()
+    pid = int((tmp_path / "pid").read_text())
+    assert _read(Path(f"/proc/{pid}/cmdline")) == b"sleep\x004323\x00"
+    os.kill(pid, signal.SIGKILL)
+
+
 def test_a_version_that_nobody_has_looked_at_is_run_cold(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, request_: PlayRequest
 ) -> None:

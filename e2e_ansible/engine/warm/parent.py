@@ -104,7 +104,7 @@ def main() -> None:
         server.listen()
         sys.stdout.write("ready\n")
         sys.stdout.flush()
-        _Server(server).serve()
+        _Server(server, Path(path).parent).serve()
     # Whoever made the folder may have been killed.
     shutil.rmtree(Path(path).parent, ignore_errors=True)
 
@@ -217,15 +217,16 @@ def _read_all(terminal: int) -> bytes:
 class _Server:
     """Serves requests one after the other; children run side by side."""
 
-    def __init__(self, server: socket.socket) -> None:
+    def __init__(self, server: socket.socket, folder: Path) -> None:
         self._server = server
+        self._folder = os.fsencode(folder)
         self._clients: dict[int, socket.socket] = {}
         self._woken, self._wake = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         signal.signal(signal.SIGCHLD, lambda *_: None)
         signal.set_wakeup_fd(self._wake, warn_on_full_buffer=False)
 
     def serve(self) -> None:
-        """Until standard input ends; then every process that any child has started is ended."""
+        """Until standard input ends; then all that belongs to a playbook is ended."""
         while True:
             clients = list(self._clients.values())
             ready, _, _ = select.select([self._server, sys.stdin, self._woken, *clients], [], [])
@@ -240,14 +241,18 @@ class _Server:
                 if client in clients:
                     self._hang_up(client)
         for number in (signal.SIGTERM, signal.SIGKILL):
-            for pid in family(os.getpid())[1:]:
+            for pid in self._left():
                 _signal(pid, number)
             if Deadline(_GRACE_SECONDS).wait_for(self._alone, interval=0.02):
                 return
 
     def _alone(self) -> bool:
         self._reap()
-        return family(os.getpid()) == [os.getpid()]
+        return not self._left()
+
+    def _left(self) -> list[int]:
+        """Descendants that know our folder, as all playbooks do. A node that one has started does not, and stays."""
+        return [pid for pid in family(os.getpid())[1:] if self._folder in _environment(pid)]
 
     def _take(self) -> None:
         client, _ = self._server.accept()
@@ -364,6 +369,13 @@ def _signal(pid: int, number: signal.Signals) -> None:
         os.kill(pid, number)
     except ProcessLookupError:
         return
+
+
+def _environment(pid: int) -> bytes:
+    try:
+        return Path(f"/proc/{pid}/environ").read_bytes()
+    except OSError:  # it has ended
+        return b""
 
 
 def _send(client: socket.socket, answer: Mapping[str, int]) -> None:

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from e2e_ansible.deadline import Deadline
-from e2e_ansible.engine.processes import TOKEN_VARIABLE
 from e2e_ansible.errors import ProviderError
 from e2e_ansible.nodes.observation import PowerState
 from e2e_ansible.providers.local import processes
@@ -19,7 +18,7 @@ from e2e_ansible.providers.local.mounts import mount_overlay
 from e2e_ansible.providers.local.network import remove_cable
 from e2e_ansible.providers.local.processes import Process
 from e2e_ansible.providers.local.record import Deployment, NodeRecord
-from e2e_ansible.providers.local.system import locked, run, tail, write_durably
+from e2e_ansible.providers.local.system import PROGRAMS, locked, run, tail, write_durably
 
 __all__ = ["LocalNode"]
 
@@ -190,7 +189,21 @@ class LocalNode:
         if managed:
             run([*self._unit(), *(f"--setenv={pair}" for pair in environment), *shell])
         else:
-            run(["env", "-C", "/", "-u", TOKEN_VARIABLE, *environment, "setsid", "--fork", *shell])
+            # Nothing of ours goes with it: it stays when the run, and the folders that its variables name, are gone.
+            run(
+                [
+                    "env",
+                    "-C",
+                    "/",
+                    "-i",
+                    f"PATH={PROGRAMS}",
+                    "LC_ALL=C.UTF-8",
+                    *environment,
+                    "setsid",
+                    "--fork",
+                    *shell,
+                ]
+            )
 
     def _unit(self) -> list[str]:
         """Each start has a unit of its own: that of a killed one may still be there for a moment."""

@@ -12,9 +12,10 @@ from pathlib import Path
 from e2e_ansible.deadline import Deadline
 from e2e_ansible.errors import ProviderError
 
-__all__ = ["locked", "reported", "run", "sync_folder", "tail", "try_run", "write_durably"]
+__all__ = ["PROGRAMS", "locked", "reported", "run", "sync_folder", "tail", "try_run", "write_durably"]
 
-_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+#: Where the programs of the system are.
+PROGRAMS = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
 def try_run(argv: Sequence[str], *, seconds: float = 30, text: str = "") -> subprocess.CompletedProcess[str]:
@@ -23,7 +24,7 @@ def try_run(argv: Sequence[str], *, seconds: float = 30, text: str = "") -> subp
     Raises:
         ProviderError: it is not installed, or it took longer than `seconds`.
     """
-    environment = {**os.environ, "PATH": _PATH, "LC_ALL": "C.UTF-8"}
+    environment = {**os.environ, "PATH": PROGRAMS, "LC_ALL": "C.UTF-8"}
     try:
         return subprocess.run(
             argv, input=text, capture_output=True, text=True, timeout=seconds, env=environment, check=False
