@@ -34,7 +34,9 @@ STEPS = [
     {"step": "custom_command", "custom_command": ["true"], **NODE},
 ]
 #: Numbers, ids, addresses and places are others each time; so is how often something was waited for.
-CHANGING = re.compile(r"[0-9a-f]*\d[0-9a-f.:]*|/[^\s\"']*|test-\w+")
+CHANGING = re.compile(
+    r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-f]*\d[0-9a-f.:]*|/[^\s\"']*|test-\w+"
+)
 REPEATED = (Kind.ASYNC_POLL, Kind.RETRY)
 
 
