@@ -26,6 +26,7 @@ from real_runs import (
 )
 from role_nodes import Cluster
 
+from e2e_ansible.engine.runner import RunnerEngine
 from e2e_ansible.errors import InfrastructureError
 from e2e_ansible.providers.local.record import Deployment, Store, default_home
 
@@ -228,9 +229,11 @@ def test_no_space_for_temporary_files(desk: Desk, size: str) -> None:
 def test_a_temporary_folder_that_fills_between_steps(
     tmp_path: Path, desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """For the cold engine; the files of a step of the warm one are in memory."""
     monkeypatch.setattr(tempfile, "tempdir", str(desk.scratch))
     with small_disk(desk.scratch, "4m"):
-        real = run_steps(tmp_path, [NODES, DEPLOY], acts={"deploy": filled(desk.scratch)})
+        fills = {"deploy": filled(desk.scratch)}
+        real = run_steps(tmp_path, [NODES, DEPLOY], acts=fills, engine=RunnerEngine())
         assert (real.test.verdict, real.test.cause) == INFRASTRUCTURE, real.test.error
         assert "02-deploy: " in str(real.test.error)
         assert "No space left on device" in str(real.test.error)
