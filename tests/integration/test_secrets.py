@@ -142,6 +142,7 @@ def test_no_secret_is_shown_or_kept(desk: Desk, options: list[str]) -> None:
 
 def test_the_search_finds_a_password_that_is_given_away(desk: Desk) -> None:
     desk.allow_make_nodes()
+    desk.variables["E2E_ANSIBLE_HOME"] = str(default_home())
     give: Step = {"step": "custom_command", "custom_command": [GIVE_AWAY], "shell": True}
     seen = searched(desk, one_test([{"step": "make_nodes"}, give]), "-v")
     found = seen.found.pop("client_password")

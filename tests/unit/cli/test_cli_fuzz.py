@@ -6,7 +6,6 @@ import copy
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -346,7 +345,7 @@ def test_arguments_reach_the_command_as_they_were_written(texts: list[str]) -> N
     with fresh("suite.json", json.dumps({"workflow": [step]}).encode()) as desk:
         assert desk.call("plan", "suite.json", "-o", "plan").code == 0
         done = subprocess.run(
-            [shutil.which("ansible-playbook") or "", "playbooks/01-custom-command.yml"],
+            [Path(sys.executable).with_name("ansible-playbook"), "playbooks/01-custom-command.yml"],
             cwd=desk.folder / "plan",
             env={**os.environ, "PYTHONPATH": str(REPOSITORY), "E2E_SUITE_FOLDER": str(desk.folder)},
             capture_output=True,
