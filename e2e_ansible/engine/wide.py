@@ -106,15 +106,17 @@ class Expansion:
 
 
 def expanded(raw: Raw, records: Iterable[Raw]) -> list[Raw]:
-    """The events of the hosts in place of the one of their task, which stays if it has run nothing.
+    """The events of the hosts in place of the one of their task, which stays if it was not done.
 
     Raises:
-        ValueError: it has run something and written nothing down.
+        ValueError: it was done and nothing was written down.
     """
     made = _results(raw, records)
-    if not made and raw["event_data"].get("res", {}).get("done"):
+    if not raw["event_data"].get("res", {}).get("done"):
+        return [*made, raw]
+    if not made:
         raise ValueError("the results of the hosts are gone")
-    return made or [raw]
+    return made
 
 
 def interrupted(raw: Raw, records: Iterable[Raw]) -> list[Raw]:

@@ -29,7 +29,7 @@ from e2e_ansible.judge.attempt import Judged, judge_attempt
 from e2e_ansible.judge.record import AttemptEnded, AttemptRecord
 from e2e_ansible.suite.load import load_suite
 from e2e_ansible.suite.vocabulary import Vocabulary
-from e2e_ansible.verdict import Verdict
+from e2e_ansible.verdict import Cause, Verdict
 
 REPOSITORY = Path(__file__).parents[2]
 SUITE = REPOSITORY / "tests" / "golden" / "command-many" / "suite.yml"
@@ -71,8 +71,12 @@ class Desk:
 
     def run(self, tasks: Sequence[Mapping[str, Any]], *, seconds: float = 60, **keywords: Any) -> Outcome:
         """Run these tasks on all hosts."""
-        self.events.clear()
         self.write(tasks, **keywords)
+        return self.play(seconds)
+
+    def play(self, seconds: float = 60) -> Outcome:
+        """Run the playbook."""
+        self.events.clear()
         artifacts = self.folder / "artifacts"
         artifacts.mkdir(exist_ok=True)
         request = PlayRequest(self.folder, "play.yml", "hosts.ini", artifacts, seconds, self.token)
@@ -171,6 +175,19 @@ def test_every_host_ends_and_is_judged_as_it_would_be_by_itself(
     assert [failure[:2] for failure in failures] == ([(bad, kind)] if kind else [])
     assert results.keys() == hosts.keys()
     assert results["n11"][1]["stdout"] == "a  b"
+
+
+def test_what_is_compiled_for_twenty_nodes_runs_as_it_is(desk: Desk, server: str) -> None:
+    desk.inventory(dict.fromkeys(PLAN.steps[0].hosts, ""), server)
+    (desk.folder / "play.yml").write_text(PLAN.files[PLAN.steps[0].playbook])
+    judged = judge(desk, desk.play())
+    assert (judged.verdict, judged.cause) == (Verdict.FAIL, Cause.PRODUCT)
+    assert {one.host for one in judged.facts.failures} == set(PLAN.steps[0].hosts)
+    assert {(one.rc, one.task, one.action, one.playbook_line) for one in judged.facts.failures} == {
+        (1, "Run the command", "wide_command", PLAN.steps[0].lines["Run the command"])
+    }
+    (words,) = {tuple(result["cmd"]) for _, result in desk.results().values()}
+    assert words == ("test", "{{ 1 + 1 }}", "=", "2")
 
 
 def judge(desk: Desk, outcome: Outcome) -> Judged:
@@ -304,7 +321,7 @@ def test_a_play_with_one_host_that_it_cannot_do_goes_the_ordinary_way_for_all(
     assert {event.data["task_action"] for event in ends} == {"plain_command"}
 
 
-SLEEP = "test -e {first} || {{ : > {first}; exit 0; }}; : > {up}.$$; sleep 47"
+SLEEP = "mkdir {first} 2>/dev/null && exit 0; : > {up}.$$; sleep 47"
 
 
 @pytest.mark.parametrize("how", ["cancel", "deadline"])
@@ -315,15 +332,18 @@ def test_what_is_cut_off_leaves_no_ssh_client_and_tells_how_far_it_came(
     desk.inventory(dict.fromkeys(hosts, ""), server)
     first, up = desk.folder / "first", desk.folder / "up"
 
+    def one_has_ended_and_two_sleep() -> bool:
+        written = "".join(file.read_text() for file in desk.folder.glob("artifacts/wide-*"))
+        return '"result"' in written and len(list(desk.folder.glob("up.*"))) >= 2
+
     def once_they_sleep() -> None:
-        there = Deadline(30).wait_for(lambda: len(list(desk.folder.glob("up.*"))) >= 2)
-        if there and how == "cancel":
+        if Deadline(30).wait_for(one_has_ended_and_two_sleep) and how == "cancel":
             desk.cancel.set()
 
     watcher = threading.Thread(target=once_they_sleep)
     watcher.start()
     sleep = ["/bin/sh", "-c", SLEEP.format(first=first, up=up)]
-    outcome = desk.run([wide(sleep)], seconds=60 if how == "cancel" else 4)
+    outcome = desk.run([wide(sleep)], seconds=60 if how == "cancel" else 8)
     watcher.join()
     assert outcome.ended is (Ended.CANCELED if how == "cancel" else Ended.TIMEOUT)
     assert clients(desk) == []

@@ -104,6 +104,15 @@ def test_a_task_that_has_run_nothing_keeps_its_event(tmp_path: Path) -> None:
     assert expand(tmp_path, events) == [Event.of(event) for event in events]
 
 
+def test_a_task_that_broke_says_so_after_what_it_had_done(tmp_path: Path) -> None:
+    write(tmp_path, {"n1": GOOD, "n2": None})
+    found = expand(tmp_path, [*before(), end(5, Kind.FAILED, done=False)])
+    assert [(event.host, event.kind, event.result) for event in found[4:]] == [
+        ("n1", Kind.OK, GOOD),
+        ("n1", Kind.FAILED, {"done": False, "changed": True}),
+    ]
+
+
 def test_results_that_are_gone_are_an_error_and_not_a_success(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="gone"):
         expand(tmp_path, [*before(), end()])
