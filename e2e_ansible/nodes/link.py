@@ -1,11 +1,14 @@
 """Runs the probe on a node over the connection of an Ansible action, in bounded time, or says why not.
 
+The probe lies on the node from the first look on, and is only named after that; see `nodes/placed.py`.
+
 The bound is a timer signal: a multiplexed ssh hangs for good when the machine behind its master is gone, and
 no option of ssh covers that. When it fires, the ssh client is ended too: an interrupt would leave it.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shlex
@@ -21,9 +24,10 @@ from typing import Any, Protocol
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from e2e_ansible.nodes import probe
+from e2e_ansible.nodes import placed, probe
 from e2e_ansible.nodes.guard import Identity
 from e2e_ansible.nodes.observation import Unreachable
+from e2e_ansible.nodes.plain import NO_TERMINAL
 
 __all__ = ["Action", "Answer", "Link", "classify", "command", "parse"]
 
@@ -119,9 +123,12 @@ def classify(text: str) -> Unreachable:
     return Unreachable.OTHER
 
 
-def command(interpreter: str, sections: Sequence[str], deadline_seconds: float) -> str:
-    """The shell command that runs the probe from its standard input."""
-    words = [interpreter, "-I", "-S", "-", *sections, f"deadline={deadline_seconds:g}"]
+def command(interpreter: str, program: bytes, arguments: Sequence[str], *, sent: bool) -> str:
+    """The shell command that runs a program which lies on the node, or which is `sent` to its standard input."""
+    starter = Path(placed.__file__).read_text(encoding="utf-8")
+    name = f"{hashlib.sha256(program).hexdigest()[:16]}"
+    size = str(len(program) if sent else 0)
+    words = [interpreter, "-I", "-S", "-c", starter, name, size, *arguments]
     # The directories of the system come first: a shim of a version manager may be found and not work.
     return "PATH=/usr/bin:/bin:/usr/sbin:/sbin:$PATH " + " ".join(shlex.quote(word) for word in words)
 
@@ -187,16 +194,22 @@ class Link:
             self._action._connection.reset()
 
     def _once(self, sections: Sequence[str], seconds: float) -> Answer:
-        text = command(self._interpreter(), sections, seconds)
+        arguments = (*sections, f"deadline={seconds:g}")
         try:
             with _bound(seconds + _AFTER_PROBE_SECONDS, self._port_answers):
-                done = self._action._low_level_execute_command(text, in_data=self._source)
+                done = self._execute(arguments, sent=False)
+                if done.get("rc") == placed.MISSING:
+                    done = self._execute(arguments, sent=True)
         except _Bounded as error:
             return Answer(reachable=False, unreachable=Unreachable.TIMEOUT, reason=str(error))
         except Exception as error:  # whatever a connection plugin raises is an answer here, never a crash
             said = _one_line(str(error))
             return Answer(reachable=False, unreachable=classify(said), reason=said)
         return _answer(done)
+
+    def _execute(self, arguments: Sequence[str], *, sent: bool) -> dict[str, Any]:
+        text = command(self._interpreter(), self._source, arguments, sent=sent)
+        return self._action._low_level_execute_command(text, in_data=self._source if sent else NO_TERMINAL)
 
     def _interpreter(self) -> str:
         named = str(self._variables.get("ansible_python_interpreter") or "")

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-__all__ = ["ARGUMENTS", "command", "run_plain"]
+__all__ = ["ARGUMENTS", "NO_TERMINAL", "command", "run_plain"]
 
 ARGUMENTS: Mapping[str, Mapping[str, object]] = {
     "argv": {"type": "list", "elements": "str", "required": True},
@@ -18,7 +18,7 @@ ARGUMENTS: Mapping[str, Mapping[str, object]] = {
 _KILL_SECONDS = 5
 _TIMED_OUT = (124, 137)
 #: ssh takes a terminal unless something is to be sent; the command itself reads nothing of it.
-_NO_TERMINAL = b"\n"
+NO_TERMINAL = b"\n"
 
 
 def run_plain(
@@ -32,7 +32,7 @@ def run_plain(
     `cmd` is the list of arguments; `delta` covers the way there and back.
     """
     begin, start = datetime.now(UTC), time.monotonic()
-    done = execute(command(argv, timeout_seconds), in_data=_NO_TERMINAL, chdir=chdir)
+    done = execute(command(argv, timeout_seconds), in_data=NO_TERMINAL, chdir=chdir)
     seconds = time.monotonic() - start
     said = {name: str(done[name]).rstrip("\r\n") for name in ("stdout", "stderr")}
     failure = _complaint(done["rc"], seconds, timeout_seconds)

@@ -36,18 +36,19 @@ class Validate(StepType[ValidateOptions]):
     options = ValidateOptions
 
     def compile(self, options: ValidateOptions, context: CompileContext) -> CompiledStep:
-        """The role `observe` on all nodes; no predicate lives in the playbook."""
+        """The module `observe` on all nodes; no predicate lives in the playbook."""
         asked = _asked(options)
         integrity = any(check.needs_integrity for check in asked)
-        variables: dict[str, object] = {"observe_new_login": any(check.needs_login for check in asked)}
+        wanted: dict[str, object] = {"new_login": any(check.needs_login for check in asked)}
         if integrity:
-            variables["observe_integrity"] = True
+            wanted["integrity"] = True
         if any(check.needs_admin_ui for check in asked):
-            variables["observe_admin_ui"] = True
-        role = {"role": "observe", "vars": variables}
+            wanted["admin_ui"] = True
+        # The module and not the role around it: a look is done again and again, and a role is loaded each time.
+        look = {"name": "Look at the node", "observe": wanted, "become": True}
         waits = options.retry.max_attempts * (_LOOK_SECONDS + options.retry.delay_seconds)
         return CompiledStep(
-            plays=[play("Observe all nodes", context.nodes, roles=[role])],
+            plays=[play("Observe all nodes", context.nodes, tasks=[look])],
             hosts=context.nodes,
             deadline_seconds=waits,
             replay=Replay.REPEATABLE,

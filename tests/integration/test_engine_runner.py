@@ -16,11 +16,12 @@ from itertools import chain
 from pathlib import Path
 
 import pytest
+from warm_family import playing
 
 from e2e_ansible.compile.compiler import ANSIBLE_CFG
 from e2e_ansible.deadline import Deadline
 from e2e_ansible.engine.event import Event, Kind
-from e2e_ansible.engine.processes import end_all, family, marked
+from e2e_ansible.engine.processes import end_all, marked
 from e2e_ansible.engine.protocol import Cancel, Ended, Outcome, PlayRequest
 from e2e_ansible.engine.runner import RunnerEngine
 from e2e_ansible.engine.warm.engine import WarmEngine
@@ -103,7 +104,7 @@ class Desk:
 
     def left(self) -> list[int]:
         """Processes of the playbook that live: by its token, and forked ones, which show none."""
-        forked = family(self.engine.parent_id)[1:] if isinstance(self.engine, WarmEngine) else []
+        forked = playing(self.engine) if isinstance(self.engine, WarmEngine) else []
         return [*marked(self.token), *forked]
 
 

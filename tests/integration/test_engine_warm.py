@@ -58,6 +58,14 @@ def run(engine: WarmEngine, request: PlayRequest) -> tuple[Outcome, list[Event]]
     return engine.run(request, events.append, Cancel()), events
 
 
+def assert_idle(engine: WarmEngine) -> None:
+    """Nothing is there but the parent and the child that waits for the next playbook."""
+    parent, *children = family(engine.parent_id)
+    assert parent == engine.parent_id
+    assert len(children) == 1
+    assert _read(Path(f"/proc/{children[0]}/cmdline")) == _read(Path(f"/proc/{parent}/cmdline"))
+
+
 def sleepers(pid: int) -> list[int]:
     """Those in the family of a process that sleep as the playbook told them."""
     return [each for each in family(pid) if b"4321" in _read(Path(f"/proc/{each}/cmdline"))]
@@ -161,7 +169,7 @@ def test_cancel_ends_every_process_of_the_playbook(engine: WarmEngine, tmp_path:
         outcome = engine.run(request, lambda event: None, cancel)
     assert outcome.ended is Ended.CANCELED
     assert not _asleep()
-    assert family(engine.parent_id) == [engine.parent_id]
+    assert_idle(engine)
 
 
 def test_a_deadline_ends_every_process_of_the_playbook(engine: WarmEngine, tmp_path: Path) -> None:
@@ -170,7 +178,7 @@ def test_a_deadline_ends_every_process_of_the_playbook(engine: WarmEngine, tmp_p
     outcome, _ = run(engine, request)
     assert (outcome.ended, outcome.engine) == (Ended.TIMEOUT, "warm")
     assert not _asleep()
-    assert family(engine.parent_id) == [engine.parent_id]
+    assert_idle(engine)
 
 
 def test_playbooks_side_by_side_get_their_own_events(engine: WarmEngine, tmp_path: Path) -> None:
@@ -264,6 +272,29 @@ def test_what_a_playbook_has_made_to_stay_stays(engine: WarmEngine, tmp_path: Pa
     pid = int((tmp_path / "pid").read_text())
     assert _read(Path(f"/proc/{pid}/cmdline")) == b"sleep\x004323\x00"
     os.kill(pid, signal.SIGKILL)
+
+
+def test_a_waiting_child_that_is_killed_is_replaced(engine: WarmEngine, tmp_path: Path) -> None:
+    run(engine, a_request(_new(tmp_path, "first"), DEBUG))
+    _, waiting = family(engine.parent_id)
+    os.kill(waiting, signal.SIGKILL)
+    assert Deadline(5).wait_for(lambda: waiting not in family(engine.parent_id), interval=0.01)
+    for number in range(2):
+        outcome, events = run(engine, a_request(_new(tmp_path, f"after-{number}"), DEBUG))
+        assert (outcome.ended, outcome.engine) == (Ended.COMPLETED, "warm")
+        assert any(event.kind is Kind.OK for event in events)
+    assert_idle(engine)
+
+
+def test_each_playbook_has_a_child_of_its_own(engine: WarmEngine, tmp_path: Path) -> None:
+    ids = []
+    for number in range(3):
+        folder = _new(tmp_path, str(number))
+        tell = {"ansible.builtin.debug": {"msg": "{{ lookup('ansible.builtin.file', '/proc/self/stat') }}"}}
+        _, events = run(engine, a_request(folder, tell))
+        (said,) = (event.result["msg"] for event in events if event.kind is Kind.OK)
+        ids.append(said.rpartition(")")[2].split()[1])
+    assert len(set(ids)) == 3
 
 
 def test_a_version_that_nobody_has_looked_at_is_run_cold(

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 import yaml
 from loopback_sshd import loopback_sshd
+from warm_family import playing
 
 from e2e_ansible.compile.compiler import ANSIBLE_CFG, compile_suite
 from e2e_ansible.content import content_files, content_root
@@ -356,7 +357,7 @@ def test_what_is_cut_off_leaves_no_ssh_client_and_tells_how_far_it_came(
 
 def clients(desk: Desk) -> list[str]:
     """What still runs of the playbook; the master of ssh may."""
-    forked = family(desk.engine.parent_id)[1:] if isinstance(desk.engine, WarmEngine) else []
+    forked = playing(desk.engine) if isinstance(desk.engine, WarmEngine) else []
     found = []
     for pid in (*marked(desk.token), *forked):
         try:

@@ -1,8 +1,9 @@
 """The program of the warm parent. Run as `python -m e2e_ansible.engine.warm.parent SOCKET`.
 
-It imports Ansible, loads what every playbook loads, and then forks a child for each request. It is single-threaded,
-in a session of its own, holds no secret, and ends when its standard input ends, so also when its maker is killed.
-Every child begins where a new `ansible-playbook` would: with the environment, folder and terminal of its request.
+It imports Ansible, loads what every playbook loads, and then forks a child for each request: one child is always
+forked ahead, and waits for the next request. The parent is single-threaded, in a session of its own, holds no secret,
+and ends when its standard input ends, so also when its maker is killed. Every child serves one request only, and
+begins where a new `ansible-playbook` would: with the environment, folder and terminal of that request.
 
 A request is one message on the socket: a JSON object with `argv`, `env` and `cwd`, and the descriptors of standard
 input, output and error. The answers are lines of JSON: `{"pid": N}`, then `{"status": N}` as `os.wait` gives it.
@@ -10,10 +11,7 @@ input, output and error. The answers are lines of JSON: `{"pid": N}`, then `{"st
 
 from __future__ import annotations
 
-import ast
 import ctypes
-import fcntl
-import gc
 import json
 import os
 import pty
@@ -22,25 +20,19 @@ import shutil
 import signal
 import socket
 import sys
-import termios
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import suppress
-from importlib import import_module
-from importlib.metadata import version
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any, NoReturn
 
 from e2e_ansible.deadline import Deadline
 from e2e_ansible.engine.processes import family
+from e2e_ansible.engine.warm.boot import boot
+from e2e_ansible.engine.warm.child import MOST_BYTES, STREAMS, ForkedChild
+from e2e_ansible.engine.warm.pages import Ranges
 
 __all__ = ["main"]
 
-_PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
-_MOST_BYTES = 4_000_000
-#: The releases whose inner names this program uses; others are run cold until somebody has looked.
-_KNOWN = {"ansible": "2.19.", "ansible_runner": "2.4."}
 _SELF_TEST = """\
 - hosts: localhost
   connection: local
@@ -50,159 +42,48 @@ _SELF_TEST = """\
     - ansible.builtin.debug:
         msg: "{{ word }} {{ 6 * 7 }} {{ lookup('ansible.builtin.env', 'E2E_SELF_TEST') }}"
 """
-_STREAMS = 3
 _GRACE_SECONDS = 2.0
-_MODULES = (
-    "ansible.cli.playbook",
-    "ansible.executor.playbook_executor",
-    "ansible.plugins.action.normal",
-    "e2e_ansible.nodes.power",
-    "e2e_ansible.nodes.provisioning",
-    "e2e_ansible.providers.local.driver",
-)
-#: Kinds of plugins of which every playbook loads all, only for their documented options.
-_WHOLE = ("connection_loader", "shell_loader", "become_loader")
-#: Plugins that almost every playbook loads, by the loader that finds them. Vars plugins are left alone: loading them
-#: here would keep Ansible from priming them, and then children would not see group_vars and host_vars. So is
-#: ansible-runner's callback: it binds the folder of its events, and turns messages into events from then on.
-_CLASSES: Mapping[str, Sequence[str]] = {
-    "callback_loader": ("default", "junit", "minimal", "oneline", "tree"),
-    "inventory_loader": ("ini", "yaml"),
-    "cache_loader": ("memory", "jsonfile"),
-    "strategy_loader": ("linear",),
-    "action_loader": (
-        "command",
-        "debug",
-        "set_fact",
-        "assert",
-        "fail",
-        "include_tasks",
-        "raw",
-        "script",
-        "copy",
-    ),
-    "lookup_loader": ("env", "file"),
-}
-_OPTIONS_ONLY = {"vars_loader": "host_group_vars", "callback_loader": "awx_display"}
-_FUNCTIONS: Mapping[str, Sequence[str]] = {
-    "filter_loader": ("default", "bool", "string", "ternary", "quote", "to_json"),
-    "test_loader": ("defined", "failed", "skipped", "changed"),
-}
 
 
 def main() -> None:
     """Boot, say `ready` on standard output, then serve until standard input ends."""
-    path = sys.argv[1]
+    path = Path(sys.argv[1])
     sys.argv = ["ansible-playbook"]
-    _prctl(_PR_SET_CHILD_SUBREAPER, 1)
-    _check_versions()
-    _boot()
-    _test_itself(Path(path).parent)
+    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    boot()
+    pages = _test_itself(path.parent)
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as server:
-        server.bind(path)
-        os.chmod(path, 0o600)  # noqa: PTH101  # the folder is private already
+        server.bind(str(path))
+        path.chmod(0o600)  # the folder is private already
         server.listen()
         sys.stdout.write("ready\n")
         sys.stdout.flush()
-        _Server(server, Path(path).parent).serve()
+        _Server(server, path.parent, pages).serve()
     # Whoever made the folder may have been killed.
-    shutil.rmtree(Path(path).parent, ignore_errors=True)
+    shutil.rmtree(path.parent, ignore_errors=True)
 
 
-def _check_versions() -> None:
-    import ansible.release
+def _test_itself(folder: Path) -> Ranges:
+    """Run a playbook in a child as any other, and learn what memory a playbook writes to.
 
-    found = {"ansible": ansible.release.__version__, "ansible_runner": version("ansible-runner")}
-    for name, prefix in _KNOWN.items():
-        if not found[name].startswith(prefix):
-            raise SystemExit(f"{name} {found[name]} is not known to the warm engine")
-
-
-def _boot() -> None:
-    for module in _MODULES:
-        import_module(module)
-    from ansible.plugins import loader
-
-    loader.init_plugin_loader()
-    # Once is enough: a child that asks again would only be warned that it was done.
-    vars(loader)["_configure_collection_loader"] = lambda prefix: None
-    for plugins in _WHOLE:
-        list(getattr(loader, plugins).all(class_only=True))
-    for plugins, names in (*_CLASSES.items(), *_configured()):
-        for name in names:
-            getattr(loader, plugins).get(name, class_only=True)
-    for plugins, names in _FUNCTIONS.items():
-        for name in names:
-            getattr(loader, plugins).get(name)
-    for plugins, name in _OPTIONS_ONLY.items():
-        _load_options(getattr(loader, plugins), name)
-    _keep_parser()
-    _render_once()
-    gc.collect()
-    gc.freeze()
-
-
-def _load_options(plugins: Any, name: str) -> None:
-    """Read the documented options of a plugin, which is most of what loading it costs, without importing it."""
-    path = next(place for place in _files(plugins) if place.stem == name)
-    for node in ast.parse(path.read_bytes()).body:
-        if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "DOCUMENTATION":
-            module = SimpleNamespace(DOCUMENTATION=ast.literal_eval(node.value))
-            plugins._load_config_defs(name, module, str(path))
-
-
-def _files(plugins: Any) -> Iterator[Path]:
-    """Where its plugins may be. Asking the loader of vars plugins itself would switch group_vars off."""
-    builtin = Path(import_module(plugins.package).__file__ or "").parent
-    for folder in (builtin, *map(Path, plugins.config or ())):
-        yield from folder.glob("*.py")
-
-
-def _keep_parser() -> None:
-    """Build the parser of the command line once; it depends on nothing but the configuration."""
-    from ansible.cli.playbook import PlaybookCLI
-
-    command = PlaybookCLI(["ansible-playbook"])
-    command.init_parser()
-    PlaybookCLI.init_parser = lambda self: setattr(self, "parser", command.parser)
-
-
-def _configured() -> Iterator[tuple[str, list[str]]]:
-    """The plugins in the folders that the configuration names."""
-    from ansible import constants
-
-    for plugins, folders in (
-        ("action_loader", constants.DEFAULT_ACTION_PLUGIN_PATH),
-        ("inventory_loader", constants.DEFAULT_INVENTORY_PLUGIN_PATH),
-    ):
-        yield plugins, [path.stem for folder in folders for path in Path(folder).glob("*.py")]
-
-
-def _render_once() -> None:
-    from ansible.parsing.dataloader import DataLoader
-    from ansible.template import Templar, trust_as_template
-
-    Templar(loader=DataLoader(), variables={"word": "warm"}).template(trust_as_template("{{ word }}"))
-
-
-def _test_itself(folder: Path) -> None:
-    """Run a playbook in a child as any other. Raises SystemExit if it does not print what it must."""
-    playbook = folder / "self-test.yml"
+    Raises:
+        SystemExit: it did not print what it must.
+    """
+    playbook, inventory, learned = (folder / f"self-test.{kind}" for kind in ("yml", "ini", "json"))
     playbook.write_text(_SELF_TEST, encoding="utf-8")
-    inventory = folder / "self-test.ini"
     inventory.write_text("localhost\n", encoding="utf-8")
+    argv = ["ansible-playbook", "-i", str(inventory), str(playbook)]
+    environment = {**os.environ, "E2E_SELF_TEST": "fork"}
+    request = {"argv": argv, "env": environment, "cwd": str(folder), "learn": str(learned)}
     master, slave = pty.openpty()
-    pid = os.fork()
-    if pid == 0:
-        os.close(master)
-        environment = {**os.environ, "E2E_SELF_TEST": "fork"}
-        argv = ["ansible-playbook", "-i", str(inventory), str(playbook)]
-        _become({"argv": argv, "env": environment, "cwd": str(folder)}, [slave] * 3, leave=lambda: None)
+    child = ForkedChild.fork(leave=lambda: os.close(master))
+    child.hand_over(json.dumps(request).encode(), [slave] * STREAMS)
     os.close(slave)
     said = _read_all(master)
-    _, status = os.waitpid(pid, 0)
+    _, status = os.waitpid(child.pid, 0)
     if status != 0 or b"warm 42 fork" not in said:
         raise SystemExit(f"the self-test of the warm parent failed: {said.decode(errors='replace')[-400:]}")
+    return tuple((start, length) for start, length in json.loads(learned.read_text()))
 
 
 def _read_all(terminal: int) -> bytes:
@@ -217,16 +98,19 @@ def _read_all(terminal: int) -> bytes:
 class _Server:
     """Serves requests one after the other; children run side by side."""
 
-    def __init__(self, server: socket.socket, folder: Path) -> None:
+    def __init__(self, server: socket.socket, folder: Path, pages: Ranges) -> None:
         self._server = server
         self._folder = os.fsencode(folder)
+        self._pages = pages
         self._clients: dict[int, socket.socket] = {}
         self._woken, self._wake = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         signal.signal(signal.SIGCHLD, lambda *_: None)
         signal.set_wakeup_fd(self._wake, warn_on_full_buffer=False)
+        self._next: ForkedChild | None = None
 
     def serve(self) -> None:
         """Until standard input ends; then all that belongs to a playbook is ended."""
+        self._fork_ahead()
         while True:
             clients = list(self._clients.values())
             ready, _, _ = select.select([self._server, sys.stdin, self._woken, *clients], [], [])
@@ -237,6 +121,7 @@ class _Server:
                 self._reap()
             if self._server in ready:
                 self._take()
+                self._fork_ahead()
             for client in ready:
                 if client in clients:
                     self._hang_up(client)
@@ -254,14 +139,23 @@ class _Server:
         """Descendants that know our folder, as all playbooks do. A node that one has started does not, and stays."""
         return [pid for pid in family(os.getpid())[1:] if self._folder in _environment(pid)]
 
+    def _fork_ahead(self) -> None:
+        if self._next is None:
+            with suppress(OSError):  # whoever asks next is told why
+                self._next = ForkedChild.fork(self._leave, self._pages)
+
+    def _leave(self) -> None:
+        """In a child: let go of what serves."""
+        for connection in (self._server, *self._clients.values()):
+            connection.close()
+        os.close(self._woken)
+        os.close(self._wake)
+
     def _take(self) -> None:
         client, _ = self._server.accept()
-        data, streams, _flags, _address = socket.recv_fds(client, _MOST_BYTES, _STREAMS)
+        request, streams, flags, _address = socket.recv_fds(client, MOST_BYTES, STREAMS)
         try:
-            request = json.loads(data)
-            pid = os.fork()
-            if pid == 0:
-                _become(request, streams, leave=lambda: self._leave(client))
+            pid = self._hand_over(request, streams, flags)
             client.send(json.dumps({"pid": pid}).encode())
             self._clients[pid] = client
         except (OSError, ValueError) as error:
@@ -271,13 +165,13 @@ class _Server:
             for stream in streams:
                 os.close(stream)
 
-    def _leave(self, client: socket.socket) -> None:
-        """In the child: let go of what serves."""
-        signal.set_wakeup_fd(-1)
-        for connection in (self._server, client, *self._clients.values()):
-            connection.close()
-        os.close(self._woken)
-        os.close(self._wake)
+    def _hand_over(self, request: bytes, streams: list[int], flags: int) -> int:
+        if flags & socket.MSG_TRUNC or not request:
+            raise ValueError(f"the request is empty or over {MOST_BYTES} bytes")
+        child, self._next = self._next, None
+        child = child or ForkedChild.fork(self._leave, self._pages)
+        child.hand_over(request, streams)
+        return child.pid
 
     def _reap(self) -> None:
         while True:
@@ -287,6 +181,8 @@ class _Server:
                 return
             if pid == 0:
                 return
+            if self._next is not None and self._next.pid == pid:
+                self._next = None  # it was ended by somebody; the next request gets a new one
             client = self._clients.pop(pid, None)
             if client is not None:  # else it was an orphan of a child
                 _send(client, {"status": status})
@@ -299,69 +195,6 @@ class _Server:
                 _signal(pid, signal.SIGTERM)
                 del self._clients[pid]
         client.close()
-
-
-def _become(request: Mapping[str, Any], streams: Sequence[int], *, leave: Callable[[], None]) -> NoReturn:
-    """In the child: leave everything of the parent behind and run the playbook."""
-    code = 250
-    try:
-        leave()
-        _take_terminal(streams)
-        _take_environment(request["env"], request["cwd"])
-        code = _run(request["argv"])
-    except BaseException as error:  # nothing may return into the parent's loop
-        os.write(2, f"ERROR! the warm child failed: {type(error).__name__}: {error}\n".encode())
-    finally:
-        for stream in (sys.stdout, sys.stderr):
-            stream.flush()
-        os._exit(code)
-
-
-def _take_terminal(streams: Sequence[int]) -> None:
-    _prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
-    os.setsid()
-    for number, stream in enumerate(streams):
-        os.dup2(stream, number, inheritable=True)
-    for stream in set(streams):
-        os.close(stream)
-    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
-    for number in (signal.SIGCHLD, signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_DFL)
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    sys.stdin = os.fdopen(0, "r", closefd=False)
-    sys.stdout = os.fdopen(1, "w", buffering=1, encoding="utf-8", closefd=False)
-    sys.stderr = os.fdopen(2, "w", buffering=1, encoding="utf-8", closefd=False)
-    sys.__stdin__, sys.__stdout__, sys.__stderr__ = sys.stdin, sys.stdout, sys.stderr  # type: ignore[misc]
-
-
-def _take_environment(environment: Mapping[str, str], folder: str) -> None:
-    os.chdir(folder)
-    os.environ.clear()
-    os.environ.update(environment)
-
-
-def _run(argv: Sequence[str]) -> int:
-    """Run `ansible-playbook`. What the parent computed once and must not be the same twice is made anew."""
-    import random
-    import secrets
-
-    import ansible.utils.vars as identity
-    from ansible.cli.playbook import PlaybookCLI
-
-    random.seed()
-    identity.cur_id = 0
-    identity.random_int = f"{secrets.randbelow(2**32):08x}"
-    sys.argv = list(argv)
-    try:
-        PlaybookCLI.cli_executor(list(argv))
-    except SystemExit as end:
-        return end.code if isinstance(end.code, int) else 1
-    return 0
-
-
-def _prctl(option: int, value: int) -> None:
-    ctypes.CDLL(None, use_errno=True).prctl(option, value, 0, 0, 0)
 
 
 def _signal(pid: int, number: signal.Signals) -> None:

@@ -85,15 +85,15 @@ def test_rows_are_written_and_read_when_a_check_needs_them(key: str) -> None:
     assert not compiled([step]).writer
     plan = compiled([{**step, key: ["data_integrity", "admin_ui_accessible"]}])
     assert plan.writer
-    (role,) = read(plan.files["playbooks/01-validate.yml"])[0]["roles"]
-    assert role["vars"] == {"observe_new_login": False, "observe_integrity": True, "observe_admin_ui": True}
+    (look,) = read(plan.files["playbooks/01-validate.yml"])[0]["tasks"]
+    assert look["observe"] == {"new_login": False, "integrity": True, "admin_ui": True}
 
 
 @pytest.mark.parametrize(("check", "wanted"), [("ssh_connectivity", True), ("cluster_status", False)])
 def test_only_a_check_of_logging_in_pays_for_it(check: str, wanted: bool) -> None:
     plan = compiled([{"step": "validate", "checks": [check]}])
-    (role,) = read(plan.files["playbooks/01-validate.yml"])[0]["roles"]
-    assert role["vars"] == {"observe_new_login": wanted}
+    (look,) = read(plan.files["playbooks/01-validate.yml"])[0]["tasks"]
+    assert look["observe"] == {"new_login": wanted}
 
 
 def test_a_check_that_nobody_knows_needs_nothing() -> None:

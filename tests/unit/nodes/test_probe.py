@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -12,7 +10,7 @@ import pytest
 
 from e2e_ansible.nodes import probe
 from e2e_ansible.nodes.guard import Identity
-from e2e_ansible.nodes.link import classify, command, parse
+from e2e_ansible.nodes.link import classify, parse
 from e2e_ansible.nodes.observation import Postgres, Unreachable
 
 FOLDER = "/usr/lib/postgresql/15/bin"
@@ -25,21 +23,6 @@ def test_identity_is_complete_here() -> None:
     assert identity.boot_time > 0
     assert identity.pid1_start > 0
     assert identity.pid_namespace.startswith("pid:[")
-
-
-def test_it_runs_from_standard_input_with_nothing_of_this_project() -> None:
-    done = subprocess.run(
-        ["sh", "-c", command(sys.executable, ("system",), 2.0)],
-        input=Path(probe.__file__).read_text(),
-        capture_output=True,
-        text=True,
-        check=True,
-        cwd="/",
-    )
-    facts = parse("Welcome to n12\n" + done.stdout + "last words")
-    assert facts is not None
-    assert facts["identity"] == probe.identity()
-    assert "system_state" in facts
 
 
 @pytest.mark.parametrize(
