@@ -16,8 +16,11 @@ from e2e_ansible.run.engines import open_engine
 
 __all__ = ["hosts", "ssh_hosts"]
 
-_TASK: dict[str, object] = {"ansible.builtin.raw": "true"}
 _COMMAND = {"argv": ["true"], "timeout_seconds": 30}
+_TASKS: dict[str, dict[str, object]] = {
+    "raw": {"ansible.builtin.raw": "true"},
+    "at-once": {"wide_command": _COMMAND},
+}
 #: `wide_command` is what this project compiles for many nodes, `plain_command` for a few.
 _SSH_TASKS: dict[str, dict[str, object]] = {
     "command": {"ansible.builtin.command": {"argv": ["true"]}},
@@ -37,13 +40,22 @@ def hosts(folder: Path, counts: Sequence[int], rounds: int) -> str:
             names = "".join(f"h{number}\n" for number in range(count))
             settings = f"ansible_connection=local\nansible_python_interpreter={sys.executable}\n"
             inventory = f"{names}[all:vars]\n{settings}"
-            project = Project.make(folder / str(count), inventory, {"raw": _TASK})
-            cases = {"plain": partial(project.plain, "raw"), "ours": partial(project.ours, engine, "raw")}
+            project = Project.make(folder / str(count), inventory, _TASKS)
+            cases = {
+                "plain": partial(project.plain, "raw"),
+                "each": partial(project.ours, engine, "raw"),
+                "at-once": partial(project.ours, engine, "at-once"),
+            }
             times = in_turn(cases, rounds, unmeasured=int(count < 100))
-            each = [f"{times[name].median / count:.1f}" for name in cases]
-            rows.append([count, *times.values(), *each, times["ours"].times_faster_than(times["plain"])])
-    head = ["hosts", "ansible-playbook, ms", "ours, ms", "per host", "ours per host", "ratio"]
-    return table(head, rows)
+            ratios = [times[name].times_faster_than(times["plain"]) for name in ("each", "at-once")]
+            rows.append([count, *times.values(), f"{times['plain'].median / count:.1f}", *ratios])
+    ways = [
+        "ansible-playbook, raw, ms",
+        "ours, raw, ms",
+        "ours, at once, ms",
+        "ansible-playbook, ms per host",
+    ]
+    return table(["hosts", *ways, "raw against it", "at once against it"], rows)
 
 
 def ssh_hosts(folder: Path, counts: Sequence[int], rounds: int) -> str:

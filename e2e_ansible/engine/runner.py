@@ -64,7 +64,9 @@ class RunnerEngine:
         finally:
             _keep_output(private, request.artifacts)
         if self._spawner and self._spawner.trouble:
-            return Outcome(ended=Ended.ERROR, rc=None, message=self._spawner.trouble)
+            left = end_all(request.token, roots=roots)  # they are ending, and nobody waits for them any more
+            also = f"; processes would not end: {left}" if left else ""
+            return Outcome(ended=Ended.ERROR, rc=None, message=f"{self._spawner.trouble}{also}")
         return _outcome(runner, watcher, sink, request)
 
 

@@ -26,6 +26,7 @@ _SHOWN = 10
 _MOST = 50  # at the same time: each takes descriptors of one process, which has a thousand
 #: What changes how a task is run, or how its result is taken; each host has to have it by itself.
 _KEYWORDS = ("delegate_to", "loop", "async_val", "no_log", "timeout", "until", "ignore_unreachable")
+_TRANSPORTS = ("ssh", "local")
 #: What ssh would have to be told while it runs.
 _SECRETS = ("password", "private_key", "pkcs11_provider")
 
@@ -74,9 +75,9 @@ def _made(action: Action, name: str, variables: Mapping[str, Any]) -> Any:
 
 
 def _reason(connection: Any) -> str:
-    if connection.transport != "ssh":
+    if connection.transport not in _TRANSPORTS:
         return f"the connection is {connection.transport}"
-    if any(connection.get_option(name) for name in _SECRETS):
+    if connection.transport == "ssh" and any(connection.get_option(name) for name in _SECRETS):
         return "ssh needs a secret"
     become = connection.become
     if become and (become.name != "sudo" or become.get_option("become_pass")):

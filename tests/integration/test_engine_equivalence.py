@@ -18,7 +18,7 @@ from e2e_ansible.engine.protocol import Cancel, Engine, Outcome, PlayRequest
 from e2e_ansible.engine.runner import RunnerEngine
 from e2e_ansible.engine.warm.engine import WarmEngine
 
-TORTURE = Path(__file__).parents[1] / "data" / "torture"
+TORTURE = Path(__file__).parents[1] / "data" / ".torture"
 #: What is another one each time a playbook is run, also by the same engine.
 CHANGING = re.compile(
     r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d[.\d]*|\d:\d\d:\d\d\.\d+|j?\d+\.\d+|[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f-]+"
@@ -64,10 +64,17 @@ def play(
 
 
 def normal(events: list[Event]) -> list[str]:
-    """Events as text without what changes, in an order that does not depend on which worker was first."""
-    told = [event for event in events if event.kind is not Kind.ASYNC_POLL]  # as often as there was time for
-    lines = [f"{event.kind.value} {event.task} {event.host} {_text(event.data)}" for event in told]
-    return sorted(CHANGING.sub("#", line) for line in lines)
+    """Events as text without what changes, in an order that does not depend on which worker was first.
+
+    How often something is polled, and told again where that is asked for, depends on the time that there was.
+    """
+    told = [event for event in events if event.kind is not Kind.ASYNC_POLL]
+    lines = [
+        (event.kind, CHANGING.sub("#", f"{event.kind.value} {event.task} {event.host} {_text(event.data)}"))
+        for event in told
+    ]
+    once = {line for kind, line in lines if kind is Kind.VERBOSE}
+    return sorted([*once, *(line for kind, line in lines if kind is not Kind.VERBOSE)])
 
 
 def _text(data: Mapping[str, Any]) -> str:

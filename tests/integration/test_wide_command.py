@@ -266,13 +266,36 @@ def test_ssh_is_called_word_for_word_as_for_each_host_by_itself(
     assert calls[0] == calls[1]
 
 
+OTHER_CONNECTION = """\
+DOCUMENTATION = '{name: other, author: us, short_description: another way, options: {}}'
+from ansible.plugins.connection.local import Connection as Local
+class Connection(Local):
+    transport = 'other'
+"""
+
+
+def another_connection(desk: Desk) -> None:
+    """A plugin beside the playbook for a connection that nothing is known of."""
+    (desk.folder / "connection_plugins").mkdir()
+    (desk.folder / "connection_plugins" / "other.py").write_text(OTHER_CONNECTION)
+
+
+def test_local_hosts_are_done_at_once(desk: Desk) -> None:
+    local = f"ansible_connection=local ansible_python_interpreter={sys.executable}"
+    desk.inventory(dict.fromkeys(("n0", "n1", "n2"), local))
+    assert desk.run(compiled(SPEAK)).rc == 0
+    ends = [event for event in desk.events if event.kind is Kind.OK and "rc" in event.result]
+    assert {event.host: event.result["stdout"] for event in ends} == dict.fromkeys(("n0", "n1", "n2"), "a  b")
+    assert {event.data["task_action"] for event in ends} == {"wide_command"}
+
+
 def words(call: Path) -> list[str]:
     """The arguments of one call, without the marker of sudo, which is another one each time."""
     return re.sub(r"BECOME-SUCCESS-\w+", "BECOME", call.read_text()).split("\0")
 
 
 UNFIT: Mapping[str, tuple[str, Mapping[str, Any], str]] = {
-    "another connection": ("ansible_connection=local", {}, "n1: the connection is local"),
+    "another connection": ("ansible_connection=other", {}, "n1: the connection is other"),
     "a password": ("ansible_password=secret", {}, "n1: ssh needs a secret"),
     "a password of sudo": ("ansible_become=true ansible_become_password=x", {}, "n1: sudo may ask"),
     "another way to become": ("ansible_become=true ansible_become_method=su", {}, "n1: su may ask"),
@@ -288,6 +311,7 @@ UNFIT: Mapping[str, tuple[str, Mapping[str, Any], str]] = {
 @pytest.mark.parametrize("case", UNFIT.values(), ids=UNFIT)
 def test_what_it_cannot_do_it_does_nowhere(desk: Desk, case: tuple[str, Mapping[str, Any], str]) -> None:
     variables, keywords, reason = case
+    another_connection(desk)
     folder = desk.folder / "calls"
     folder.mkdir()
     ssh = executable(desk.folder / "ssh", RECORDER.format(folder=folder))
@@ -310,11 +334,8 @@ def test_a_play_in_batches_goes_the_ordinary_way(desk: Desk) -> None:
 def test_a_play_with_one_host_that_it_cannot_do_goes_the_ordinary_way_for_all(
     desk: Desk, server: str
 ) -> None:
-    hosts = {
-        "n0": "",
-        "n1": f"ansible_connection=local ansible_python_interpreter={sys.executable}",
-        "n2": "",
-    }
+    another_connection(desk)
+    hosts = {"n0": "", "n1": "ansible_connection=other", "n2": ""}
     desk.inventory(hosts, server)
     assert desk.run(compiled(SPEAK)).rc == 0
     ends = [event for event in desk.events if event.kind is Kind.OK and "rc" in event.result]

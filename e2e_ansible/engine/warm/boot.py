@@ -18,7 +18,10 @@ _KNOWN = {"ansible": "2.19.", "ansible_runner": "2.4."}
 _MODULES = (
     "ansible.cli.playbook",
     "ansible.executor.playbook_executor",
+    "ansible.playbook.handler_task_include",
     "ansible.plugins.action.normal",
+    "multiprocessing.popen_fork",
+    "multiprocessing.synchronize",
     "e2e_ansible.nodes.power",
     "e2e_ansible.nodes.provisioning",
     "e2e_ansible.providers.local.driver",

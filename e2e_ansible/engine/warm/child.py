@@ -6,6 +6,7 @@ import ctypes
 import fcntl
 import json
 import os
+import re
 import signal
 import socket
 import sys
@@ -77,13 +78,19 @@ def _live(channel: socket.socket, leave: Callable[[], None], pages: Ranges) -> N
 
 
 def _serve(request: Mapping[str, Any], streams: Sequence[int]) -> int:
-    """Leave everything of the parent behind and run the playbook. With `learn`, tell there what it wrote to."""
+    """Leave everything of the parent behind and run the playbook. With `learn`, tell there what it needed."""
     _take_terminal(streams)
     _take_environment(request["env"], request["cwd"])
     code = _run(request["argv"])
     if "learn" in request:
-        Path(request["learn"]).write_text(json.dumps(written()))
+        Path(request["learn"]).write_text(json.dumps({"pages": written(), "patterns": _patterns()}))
     return code
+
+
+def _patterns() -> list[tuple[str, int]]:
+    """The regular expressions that are compiled by now, with their flags."""
+    keys = getattr(re, "_cache", {})
+    return [(pattern, int(flags)) for _, pattern, flags in keys if isinstance(pattern, str)]
 
 
 def _reset_signals() -> None:

@@ -15,6 +15,7 @@ import ctypes
 import json
 import os
 import pty
+import re
 import select
 import shutil
 import signal
@@ -64,7 +65,7 @@ def main() -> None:
 
 
 def _test_itself(folder: Path) -> Ranges:
-    """Run a playbook in a child as any other, and learn what memory a playbook writes to.
+    """Run a playbook in a child as any other, and learn what it needs: regular expressions, memory that it writes to.
 
     Raises:
         SystemExit: it did not print what it must.
@@ -83,7 +84,10 @@ def _test_itself(folder: Path) -> Ranges:
     _, status = os.waitpid(child.pid, 0)
     if status != 0 or b"warm 42 fork" not in said:
         raise SystemExit(f"the self-test of the warm parent failed: {said.decode(errors='replace')[-400:]}")
-    return tuple((start, length) for start, length in json.loads(learned.read_text()))
+    lesson = json.loads(learned.read_text())
+    for pattern, flags in lesson["patterns"]:
+        re.compile(pattern, flags)
+    return tuple((start, length) for start, length in lesson["pages"])
 
 
 def _read_all(terminal: int) -> bytes:
