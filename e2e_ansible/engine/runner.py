@@ -47,8 +47,11 @@ class RunnerEngine:
         return self._run(request, on_event, cancel).model_copy(update={"engine": self.name})
 
     def _run(self, request: PlayRequest, on_event: Callable[[Event], None], cancel: Cancel) -> Outcome:
-        private = Path(tempfile.mkdtemp(prefix="runner-", dir=self._folder or request.artifacts))
-        _prepare(private)
+        try:
+            private = Path(tempfile.mkdtemp(prefix="runner-", dir=self._folder or request.artifacts))
+            _prepare(private)
+        except OSError as error:
+            return Outcome(ended=Ended.ERROR, rc=None, message=f"no place for the files of the step: {error}")
         sink = _Sink(on_event, Expansion(request.artifacts))
         roots = self._spawner.roots if self._spawner else []
         watcher = _Watcher(request, cancel, roots)

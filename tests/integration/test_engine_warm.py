@@ -21,6 +21,7 @@ from e2e_ansible.deadline import Deadline
 from e2e_ansible.engine.event import Event, Kind
 from e2e_ansible.engine.processes import family
 from e2e_ansible.engine.protocol import Cancel, Ended, Outcome, PlayRequest
+from e2e_ansible.engine.warm import engine as warm_engine
 from e2e_ansible.engine.warm.engine import WarmEngine
 
 REPOSITORY = Path(__file__).parents[2]
@@ -295,6 +296,36 @@ def test_each_playbook_has_a_child_of_its_own(engine: WarmEngine, tmp_path: Path
         (said,) = (event.result["msg"] for event in events if event.kind is Kind.OK)
         ids.append(said.rpartition(")")[2].split()[1])
     assert len(set(ids)) == 3
+
+
+@pytest.fixture
+def small_memory(tmp_path: Path) -> Iterator[Path]:
+    """4 MiB of memory as a folder."""
+    folder = tmp_path / "memory"
+    folder.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "e2e-test", folder], check=True)
+    yield folder
+    subprocess.run(["umount", folder], check=True)
+
+
+def test_a_step_without_room_for_its_files_is_an_error_and_the_next_with_room_is_not(
+    small_memory: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(warm_engine, "_fast_place", lambda: str(small_memory))
+    made = WarmEngine(ANSIBLE_CFG, REPOSITORY, ())
+    try:
+        assert run(made, a_request(_new(tmp_path, "before"), DEBUG))[0].rc == 0
+        ballast = small_memory / "ballast"
+        with pytest.raises(OSError, match="No space left"), ballast.open("wb", buffering=0) as file:
+            while True:
+                file.write(bytes(4096))
+        outcome, _ = run(made, a_request(_new(tmp_path, "full"), DEBUG))
+        assert outcome.ended is Ended.ERROR
+        assert "No space left" in outcome.message or "the step's log" in outcome.message
+        ballast.unlink()
+        assert run(made, a_request(_new(tmp_path, "after"), DEBUG))[0].rc == 0
+    finally:
+        made.close()
 
 
 def test_a_version_that_nobody_has_looked_at_is_run_cold(
