@@ -19,10 +19,10 @@ GIVE_BACK := [ "$$(stat -c %u Makefile)" = 0 ] || $(SUDO) find . -xdev -user 0 -
 # An environment does not survive a move of the checkout, nor the removal of its interpreter.
 READY := $(shell grep -qsxF '$(CURDIR)' $(VENV)/.place && $(BIN)/python -c '' 2>/dev/null && echo yes)
 
-.PHONY: help demo test lint bench clean tools force
+.PHONY: help demo test lint bench collection sanity test-openstack clean tools force
 
 help: ## show this list
-	sed -nE 's/^([a-z]+):.*## (.*)/make \1\t\2/p' Makefile
+	sed -nE 's/^([a-z-]+):.*## (.*)/make \1\t\2/p' Makefile
 
 demo: $(VENV)/.demo ## crash a node of a small PostgreSQL cluster on this machine (root or sudo, about 3 minutes)
 	trap : INT
@@ -51,6 +51,26 @@ bench: $(VENV)/.dev tools ## measure, and write benchmarks/results.md (root or s
 	$(GIVE_BACK)
 	exit $$status
 
+collection: $(VENV)/.demo ## build the Ansible collection into dist/
+	rm -f dist/e2e_ansible-core-*.tar.gz
+	$(BIN)/ansible-galaxy collection build --output-path dist
+
+# A place outside of the checkout, because ansible-test looks only at what git has; the pip that it would fetch is here.
+sanity: collection ## check the collection with ansible-test (a minute at first, then 15 seconds)
+	place=$$(mktemp -d)
+	trap 'rm -rf "$$place"' EXIT
+	bin=$$PWD/$(BIN)
+	export HOME=$$PWD/.ansible/sanity
+	mkdir -p "$$HOME/.ansible/test/cache"
+	echo 'import ensurepip; ensurepip.bootstrap()' >"$$HOME/.ansible/test/cache/get_pip_24_2.py"
+	export ANSIBLE_COLLECTIONS_PATH=$$place
+	"$$bin/ansible-galaxy" collection install --offline --collections-path "$$place" dist/e2e_ansible-core-*.tar.gz
+	cd "$$place/ansible_collections/e2e_ansible/core"
+	"$$bin/ansible-test" sanity --python "$$("$$bin/python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')"
+
+test-openstack: $(VENV)/openstack/.ready ## the provider openstack against a real nova on this machine (about 5 minutes)
+	E2E_OPENSTACK_PYTHON=$(VENV)/openstack/bin/python $(BIN)/python -m pytest tests/openstack/real_openstack.py
+
 clean: ## remove the environment, caches and packages; runs and nodes stay
 	rm -rf $(VENV) dist build .coverage .ansible .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find e2e_ansible plugins roles tests -name __pycache__ -prune -exec rm -rf {} +
@@ -67,14 +87,29 @@ $(VENV)/.dev: pyproject.toml $(if $(READY),,force)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	touch $@
 
-# The tests start servers of their own, so the package is kept from making a cluster.
+$(VENV)/openstack/.ready: tests/openstack/requirements.txt $(VENV)/.dev
+	echo "installing keystone, placement, glance, neutron and nova into $(VENV)/openstack"
+	$(BIN)/python -m venv --clear $(VENV)/openstack
+	$(VENV)/openstack/bin/python -m pip install --quiet --disable-pip-version-check -r tests/openstack/requirements.txt
+	touch $@
+
+# What the tests need beside nodes: servers of PostgreSQL, which they start themselves, so the package is kept from making
+# a cluster; and a daemon of libvirt with an emulator.
+LIBVIRT := libvirt-daemon-system libvirt-daemon-driver-qemu libvirt-clients qemu-system-x86 qemu-utils dnsmasq-base genisoimage
 tools:
-	compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null && exit
-	if [ ! -e /etc/postgresql-common ]; then
-	  $(SUDO) mkdir /etc/postgresql-common
-	  echo 'create_main_cluster = false' | $(SUDO) tee /etc/postgresql-common/createcluster.conf >/dev/null
+	packages=
+	if ! compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null; then
+	  packages+=" postgresql"
+	  if [ ! -e /etc/postgresql-common ]; then
+	    $(SUDO) mkdir /etc/postgresql-common
+	    echo 'create_main_cluster = false' | $(SUDO) tee /etc/postgresql-common/createcluster.conf >/dev/null
+	  fi
 	fi
-	$(call install,postgresql)
+	for program in virsh libvirtd qemu-system-x86_64 qemu-img dnsmasq genisoimage; do
+	  PATH=$$PATH:/usr/sbin:/sbin type -P "$$program" >/dev/null || { packages+=" $(LIBVIRT)"; break; }
+	done
+	[ -z "$$packages" ] && exit
+	$(call install,$$packages)
 
 # apt waits for the lock of dpkg, but not for that of the lists, which a fresh machine holds for its first minutes.
 define install

@@ -40,6 +40,10 @@ class Deadline:
         """Whether the moment has passed."""
         return self.remaining <= 0
 
+    def pause(self, seconds: float) -> None:
+        """Sleep, but never past the moment."""
+        self._sleep(min(seconds, self.remaining))
+
     def wait_for(self, predicate: Callable[[], T], interval: float = 0.05) -> T:
         """Ask `predicate` every `interval` seconds; its first true value, or its last value at the deadline.
 
@@ -50,4 +54,4 @@ class Deadline:
             value = predicate()
             if value or last_chance:
                 return value
-            self._sleep(min(interval, self.remaining))
+            self.pause(interval)

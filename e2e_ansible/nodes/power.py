@@ -5,17 +5,43 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from e2e_ansible.errors import GuardError
+from e2e_ansible.errors import GuardError, UsageError
+from e2e_ansible.nodes.freshness import touch
 from e2e_ansible.nodes.look import provider_of
 from e2e_ansible.nodes.observation import PowerState
 from e2e_ansible.providers.base import Node, Operation, PowerResult, Provider
+from e2e_ansible.providers.capabilities import PROVIDERS, Requirement, require
 
-__all__ = ["STATE", "operate"]
+__all__ = ["GRACEFUL", "HARD", "STATE", "meant", "operate"]
 
 STATE = "state"
 """The operation that only looks."""
 
+GRACEFUL, HARD = "graceful", "hard"
+"""Whether the guest is asked, or its power is cut."""
+
+_HARD = {"off": Operation.HARD_OFF, "reboot": Operation.RESET}
+_NEEDS = {
+    Operation.ON: Requirement.NODE_STOP_START,
+    Operation.OFF: Requirement.NODE_STOP_START,
+    Operation.HARD_OFF: Requirement.CRASH_DESTROY,
+    Operation.RESET: Requirement.POWER_RESET,
+    Operation.NMI: Requirement.POWER_NMI,
+}
 _TARGET = {Operation.ON: PowerState.ON, Operation.OFF: PowerState.OFF, Operation.HARD_OFF: PowerState.OFF}
+
+
+def meant(operation: str, mode: str) -> str:
+    """The operation in one word: `off` and `reboot` are hard ones with the mode `hard`.
+
+    Raises:
+        UsageError: what has no gentle form has no hard one either.
+    """
+    if mode == GRACEFUL or operation in _HARD.values():
+        return operation
+    if operation not in _HARD:
+        raise UsageError(f"mode hard is for {' and '.join(_HARD)}, not for {operation}", hint="leave it out")
+    return _HARD[operation].value
 
 
 def operate(
@@ -30,9 +56,12 @@ def operate(
 
     Raises:
         GuardError: the host names no provider and deployment, or they have no such node.
+        UnsupportedOperation: the provider cannot do it; it was not asked for anything.
         ProviderError: the provider failed, or the deadline passed.
     """
     provider, deployment = _named(variables, host)
+    if operation != STATE:
+        _refuse_impossible(provider.name, Operation(operation))
     node = _listed(provider, deployment, host)
     if operation == STATE:
         return PowerResult(changed=False, before=node.power, after=node.power, detail="only looked")
@@ -44,7 +73,16 @@ def operate(
         return PowerResult(
             changed=True, before=node.power, after=target or node.power, detail="check mode: not done"
         )
-    return provider.power(deployment, host, wanted, deadline_seconds)
+    try:
+        return provider.power(deployment, host, wanted, deadline_seconds)
+    finally:
+        touch(provider.name, deployment)
+
+
+def _refuse_impossible(provider: str, operation: Operation) -> None:
+    """A provider that is not in the table, of somebody else's package, says so itself."""
+    if provider in PROVIDERS and operation in _NEEDS:
+        require(provider, _NEEDS[operation])
 
 
 def _named(variables: Mapping[str, Any], host: str) -> tuple[Provider, str]:

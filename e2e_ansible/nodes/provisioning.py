@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from e2e_ansible.errors import UsageError
+from e2e_ansible.nodes.freshness import touch
 from e2e_ansible.nodes.observation import PowerState
 from e2e_ansible.providers.base import DeploymentSpec, Node, NodeSpec, Provider
 
@@ -34,6 +35,14 @@ def provision(request: Request, *, check_mode: bool = False) -> dict[str, Any]:
         UsageError: nodes are missing for a deployment that is not prepared, or the provider is not known.
         ProviderError, CleanUpError: from the provider.
     """
+    try:
+        return _provision(request, check_mode=check_mode)
+    finally:
+        if not check_mode:
+            touch(request.provider, request.deployment)
+
+
+def _provision(request: Request, *, check_mode: bool) -> dict[str, Any]:
     from e2e_ansible.providers.registry import get_provider
 
     provider = get_provider(request.provider)

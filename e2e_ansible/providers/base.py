@@ -11,17 +11,27 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from e2e_ansible.nodes.observation import PowerState
 
-__all__ = ["DeploymentSpec", "Finding", "Node", "NodeSpec", "Operation", "PowerResult", "Provider"]
+__all__ = [
+    "Deployed",
+    "DeploymentSpec",
+    "Finding",
+    "Node",
+    "NodeSpec",
+    "Operation",
+    "PowerResult",
+    "Provider",
+]
 
 
 class Operation(StrEnum):
-    """The vocabulary of power. `OFF` and `REBOOT` ask the guest; `HARD_OFF` and `RESET` do not."""
+    """The vocabulary of power. `OFF` and `REBOOT` ask the guest; `HARD_OFF`, `RESET` and `NMI` do not."""
 
     ON = "on"
     OFF = "off"
     HARD_OFF = "hard_off"
     REBOOT = "reboot"
     RESET = "reset"
+    NMI = "nmi"
 
 
 class NodeSpec(BaseModel):
@@ -56,12 +66,36 @@ class Node(BaseModel):
 
 
 class PowerResult(BaseModel):
-    """What a power operation found and left; `changed` is False when there was nothing to do."""
+    """What a power operation found and left; `changed` is False when there was nothing to do.
+
+    `side_effects` are sentences, such as that the address is another one now, or that a local disk is lost;
+    `address_changed` says that of the address for whoever has to read the inventory again.
+    """
 
     changed: bool
     before: PowerState
     after: PowerState
     detail: str = ""
+    side_effects: tuple[str, ...] = ()
+    address_changed: bool = False
+
+
+class Deployed(BaseModel):
+    """A deployment as it is found without any run folder. Times are in seconds since 1970, 0 where not told.
+
+    `things` names each machine, and everything else that was made for it. `folder` is the folder of the run, '' when
+    it was made elsewhere or by hand.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    deployment: str
+    things: tuple[str, ...]
+    owner: str = ""
+    run: str = ""
+    folder: str = ""
+    created: float = 0
+    expires: float = 0
 
 
 class Finding(BaseModel):
@@ -111,5 +145,9 @@ class Provider(Protocol):
         ...
 
     def deployments(self) -> Sequence[str]:
-        """Ids of all deployments recorded on this controller."""
+        """Ids of all deployments recorded on this controller, and of those the provider itself knows of."""
+        ...
+
+    def deployed(self) -> Sequence[Deployed]:
+        """What is there now by the provider's own word, whoever made it; `reap` chooses from this."""
         ...

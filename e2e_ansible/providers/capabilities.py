@@ -21,6 +21,8 @@ class Requirement(StrEnum):
     REBOOT_SSH = "restart_node method ssh"
     REBOOT_GRACEFUL = "restart_node method graceful"
     CRASH_RETURNS = "crash_node await_return"
+    POWER_RESET = "node_power reset"
+    POWER_NMI = "node_power nmi"
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,14 @@ def _no(note: str) -> Cell:
     return Cell(False, note)
 
 
-def _row(*, stop: str, crash: Cell, returns: Cell | None = None) -> Mapping[Requirement, Cell]:
+def _row(
+    *,
+    stop: str,
+    crash: Cell,
+    returns: Cell | None = None,
+    reset: Cell | None = None,
+    nmi: Cell | None = None,
+) -> Mapping[Requirement, Cell]:
     return {
         Requirement.CLUSTER_STOP_START: _yes(stop),
         Requirement.NODE_STOP_START: _yes(stop),
@@ -48,6 +57,8 @@ def _row(*, stop: str, crash: Cell, returns: Cell | None = None) -> Mapping[Requ
         Requirement.REBOOT_SSH: _yes("systemctl reboot"),
         Requirement.REBOOT_GRACEFUL: _yes("power off, then on"),
         Requirement.CRASH_RETURNS: returns or _yes("SysRq b reboots the machine"),
+        Requirement.POWER_RESET: reset or _yes("reset"),
+        Requirement.POWER_NMI: nmi or _no("the API has no NMI; use crash_node method ssh"),
     }
 
 
@@ -57,19 +68,50 @@ PROVIDERS: Mapping[str, Mapping[Requirement, Cell]] = {
             stop="systemd's power-off signal; start of the container",
             crash=_yes("SIGKILL of the container"),
             returns=_no("a crashed container stays off; bring it back with start_node"),
+            reset=_yes("SIGKILL of the container, then its start"),
+            nmi=_no("a container has no kernel of its own; use crash_node"),
         ),
         Requirement.CRASH_SSH: _yes("poweroff -f; SysRq is never written in a container"),
     },
-    "libvirt": _row(stop="shutdown, create", crash=_yes("destroy")),
-    "aws": _row(stop="StopInstances, StartInstances", crash=_yes("Force with SkipOsShutdown")),
-    "azure": _row(stop="power off, start", crash=_yes("power off with skip_shutdown")),
-    "gcp": _row(stop="stop, start", crash=_yes("reset, then stop")),
-    "digitalocean": _row(stop="shutdown, power_on", crash=_yes("power_off")),
+    "libvirt": _row(
+        stop="shutdown, create", crash=_yes("destroy"), reset=_yes("reset"), nmi=_yes("inject-nmi")
+    ),
+    "aws": _row(
+        stop="StopInstances, StartInstances",
+        crash=_yes("Force with SkipOsShutdown"),
+        reset=_yes("Force with SkipOsShutdown, then StartInstances"),
+        nmi=_yes("SendDiagnosticInterrupt"),
+    ),
+    "azure": _row(
+        stop="power off, start",
+        crash=_yes("power off with skip_shutdown"),
+        reset=_yes("power off with skip_shutdown, then start"),
+    ),
+    "gcp": _row(
+        stop="stop, start",
+        crash=_yes("reset, then stop; its guest begins to boot in between"),
+        reset=_yes("reset"),
+        nmi=_yes("sendDiagnosticInterrupt"),
+    ),
+    "digitalocean": _row(stop="shutdown, power_on", crash=_yes("power_off"), reset=_yes("power_cycle")),
     "hetzner": _row(stop="shutdown, poweron", crash=_yes("poweroff")),
     "openstack": _row(
-        stop="os-stop, os-start", crash=_no("nova has no immediate hard power-off; use crash_node method ssh")
+        stop="os-stop, os-start",
+        crash=_no("nova has no immediate hard power-off; use crash_node method ssh"),
+        reset=_yes("reboot HARD"),
+        nmi=_yes("trigger_crash_dump"),
     ),
-    "yandex": _row(stop="Stop, Start", crash=_no("the API has no hard power-off; use crash_node method ssh")),
+    "static": _row(
+        stop="Redfish: GracefulShutdown, On",
+        crash=_yes("Redfish: ForceOff"),
+        reset=_yes("Redfish: ForceRestart"),
+        nmi=_yes("Redfish: Nmi, where the machine has it"),
+    ),
+    "yandex": _row(
+        stop="Stop, Start",
+        crash=_no("the API has no hard power-off; use crash_node method ssh"),
+        reset=_no("the API has no reset; use crash_node method ssh"),
+    ),
 }
 
 

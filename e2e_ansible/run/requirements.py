@@ -10,9 +10,11 @@ from pathlib import Path
 
 from e2e_ansible.compile.plan import Plan
 from e2e_ansible.errors import InfrastructureError
+from e2e_ansible.providers.base import Provider
+from e2e_ansible.providers.libvirt.virsh import default_uri
 from e2e_ansible.suite.model import Requirements
 
-__all__ = ["check_requirements", "unmet"]
+__all__ = ["check_provider", "check_requirements", "unmet"]
 
 _GIB = 1024**3
 _LIBVIRT_SECONDS = 15
@@ -32,6 +34,21 @@ def check_requirements(plans: Sequence[Plan], disk: Path) -> None:
         )
 
 
+def check_provider(provider: Provider) -> None:
+    """Ask a provider for everything that it needs on this machine, before anything of it is made.
+
+    Raises:
+        InfrastructureError: something is missing; the message has every missing thing, the hint what to run.
+    """
+    missing = [finding for finding in provider.doctor() if not finding.ok]
+    if missing:
+        lines = "\n".join(f"{finding.name}: {finding.detail}" for finding in missing)
+        raise InfrastructureError(
+            f"provider {provider.name} is not ready:\n{lines}",
+            hint=f"nothing was started; e2e-ansible doctor --provider {provider.name}",
+        )
+
+
 def unmet(wanted: Requirements, disk: Path) -> Iterator[str]:
     """What of the requirements this machine does not have, as sentences."""
     yield from _too_little("memory available (GiB)", wanted.min_memory_gb, _memory_gib)
@@ -41,7 +58,7 @@ def unmet(wanted: Requirements, disk: Path) -> Iterator[str]:
         f"the command {name!r} is not there" for name in wanted.commands if shutil.which(name) is None
     )
     if wanted.libvirt_available and not _libvirt_answers():
-        yield "libvirt does not answer (virsh --connect qemu:///system version)"
+        yield f"libvirt does not answer (virsh --connect {default_uri()} version)"
     if wanted.kvm_available and not os.access("/dev/kvm", os.R_OK | os.W_OK):
         yield "KVM cannot be used (/dev/kvm)"
 
@@ -65,7 +82,7 @@ def _disk_gib(folder: Path) -> float:
 
 
 def _libvirt_answers() -> bool:
-    command = ["virsh", "--connect", "qemu:///system", "version"]
+    command = ["virsh", "--connect", default_uri(), "version"]
     try:
         return (
             subprocess.run(command, capture_output=True, timeout=_LIBVIRT_SECONDS, check=False).returncode

@@ -24,7 +24,7 @@ from e2e_ansible.run.context import Megaphone, RunContext, RunOptions
 from e2e_ansible.run.folder import Manifest, RunFolder, make_private, manifest_tests
 from e2e_ansible.run.interrupts import interrupts
 from e2e_ansible.run.plan_folder import write_plan
-from e2e_ansible.run.requirements import check_requirements
+from e2e_ansible.run.requirements import check_provider, check_requirements
 from e2e_ansible.run.results import run_result, write_reports
 from e2e_ansible.run.schedule import Job, run_jobs, within_budget
 from e2e_ansible.run.scratch import environment, scratch_folder, scratch_path
@@ -50,7 +50,7 @@ def prepare(
     """
     within_budget([(plan.name, len(plan.nodes)) for plan in plans], options.max_nodes)
     for name in sorted({plan.provider for plan in plans}):
-        provider(name)
+        check_provider(provider(name))
     check_requirements(plans, runs)
     folder = RunFolder.create(runs, now=time.time())
     manifest = _manifest(plans, folder, options)

@@ -142,6 +142,7 @@ class StepRun:
             environment=dict(self.context.environment)
             | {
                 "E2E_DEPLOYMENT": self.deployment,
+                "E2E_OWNER": str(self.folder.path.parents[1]),
                 "E2E_SUITE_FOLDER": str(Path(self.plan.suite_file).resolve().parent),
             },
             verbosity=self.context.options.verbosity,

@@ -14,6 +14,10 @@ from e2e_ansible.steps.node import NodeOptions
 
 __all__ = ["CrashNode", "CrashOptions"]
 
+_STEP_SECONDS = 300
+#: A machine that has crashed proves it by its next boot, which takes longer than that of a container.
+_BOOT_SECONDS = 270
+
 
 class CrashOptions(NodeOptions):
     """`ssh` acts inside the guest (SysRq b, else poweroff -f), `destroy` through the provider."""
@@ -50,6 +54,8 @@ class CrashNode(StepType[CrashOptions]):
         variables: dict[str, Any] = {"crash_node_method": options.method}
         if options.await_return:
             variables["crash_node_await_return"] = True
+        if context.provider != "local":
+            variables["crash_node_deadline_seconds"] = _BOOT_SECONDS
         return CompiledStep(
             plays=[
                 play(
@@ -59,7 +65,7 @@ class CrashNode(StepType[CrashOptions]):
                 )
             ],
             hosts=target,
-            deadline_seconds=300,
+            deadline_seconds=_STEP_SECONDS,
             judgement=Judgement(proofs=target, disconnects=target),
             takes_away=() if options.await_return else target,
         )

@@ -39,4 +39,11 @@ def provision(state: Literal["prepared", "present", "absent"], context: CompileC
 def _of_machines(context: CompileContext) -> dict[str, object]:
     """The parameters that are about machines, not about what is installed on them."""
     given = context.parameters.model_dump(mode="json", exclude=_NOT_OF_MACHINES, exclude_none=True)
-    return {key: Unsafe(value) if isinstance(value, str) else value for key, value in given.items()}
+    return {key: _text(value) for key, value in given.items()}
+
+
+def _text(value: object) -> object:
+    """Text stays text, also in a list: no word of a suite becomes a template."""
+    if isinstance(value, list):
+        return [_text(item) for item in value]
+    return Unsafe(value) if isinstance(value, str) else value

@@ -85,6 +85,9 @@ class StepOptions(_Model):
     )
 
 
+Words = Annotated[tuple[str, ...], Field(min_length=1, strict=False)]
+
+
 class Parameters(_Model):
     """What the cluster under test is. Sizes are in the unit of their name."""
 
@@ -99,7 +102,28 @@ class Parameters(_Model):
     admin_ui: bool = Field(True, description="Install the web interface (Cockpit) on every node")
     libvirt_memory_gb: int | None = Field(None, ge=1, le=4096, description="Memory of a virtual machine")
     libvirt_vcpus: int | None = Field(None, ge=1, le=512, description="Processors of a virtual machine")
-    instance_type: str | None = Field(None, description="Type of the machines in the provider's own words")
+    instance_type: str | Words | None = Field(
+        None,
+        description="Type of the machines in the provider's own words; of several, the next is tried when one is out",
+    )
+    image: str | None = Field(None, description="What machines are made of, in the provider's own words")
+    region: str | None = Field(None, description="Where the provider is asked; else what its SDK is set to")
+    zones: Words | None = Field(
+        None, description="Zones or locations; the next is tried when one has no capacity"
+    )
+    network: str | None = Field(None, description="Network of the machines, else the provider's default")
+    subnet: str | None = Field(None, description="Part of the network")
+    security_groups: Words | None = Field(None, description="Firewall rules of the machines, by name or id")
+    public_address: bool | None = Field(None, description="Whether machines get a public address (yes)")
+    ssh_user: str | None = Field(
+        None, description="Who logs in, else the usual user of the provider's images"
+    )
+    expires_hours: float | None = Field(
+        None, gt=0, le=8760, description="When `reap` may remove the machines (24)"
+    )
+    inventory: str | None = Field(
+        None, description="Of provider `static`: the inventory file with the machines"
+    )
     data_volumes_per_node: int | None = Field(None, ge=0, le=64, description="Number of data volumes")
     data_volume_size: int | None = Field(None, ge=1, le=65_536, description="GB of each data volume")
     root_volume_size: int | None = Field(None, ge=1, le=65_536, description="GB of the root volume")

@@ -6,11 +6,20 @@ from __future__ import annotations
 
 from typing import Any
 
+from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
-from e2e_ansible.nodes.awaiting import Until, Wait, await_node
-from e2e_ansible.nodes.link import Link
-from e2e_ansible.nodes.look import power_of
+try:
+    from e2e_ansible.nodes.awaiting import Until, Wait, await_node
+    from e2e_ansible.nodes.freshness import touch
+    from e2e_ansible.nodes.link import Link
+    from e2e_ansible.nodes.look import power_of
+except ImportError as error:
+    MISSING: ImportError | None = error
+else:
+    MISSING = None
+
+_NEED = "the Python package e2e-ansible is needed beside Ansible"
 
 
 class ActionModule(ActionBase):
@@ -21,9 +30,11 @@ class ActionModule(ActionBase):
 
     def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Poll until the condition holds; fails at the deadline unless it is not required."""
+        if MISSING:
+            raise AnsibleActionFail(f"{self._task.action}: {_NEED}: {MISSING}") from MISSING
         variables = task_vars or {}
         result = super().run(tmp, variables)
-        _, args = self.validate_argument_spec(
+        args = self.validate_argument_spec(
             {
                 "until": {"type": "str", "required": True, "choices": [each.value for each in Until]},
                 "act": {"type": "str", "default": ""},
@@ -32,7 +43,7 @@ class ActionModule(ActionBase):
                 "interval_seconds": {"type": "float", "default": 0.5},
                 "required": {"type": "bool", "default": True},
             }
-        )
+        )[1]
         required = args.pop("required")
         if self._task.check_mode:
             return {
@@ -47,6 +58,7 @@ class ActionModule(ActionBase):
         link = Link(self, variables)
         host = str(variables.get("inventory_hostname", ""))
         proof = await_node(Wait.model_validate(args), lambda: power_of(variables, host), link.probe)
+        touch(str(variables.get("e2e_provider") or ""), str(variables.get("e2e_deployment") or ""))
         result |= {"changed": False, "e2e_proof": proof.model_dump(mode="json")}
         if required and not proof.proved:
             result |= {"failed": True, "msg": f"{host}: {proof.act} {proof.how}"}

@@ -6,13 +6,21 @@ from __future__ import annotations
 
 from typing import Any
 
+from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
-from e2e_ansible.nodes import probe
-from e2e_ansible.nodes.checkpoint import Target, check
-from e2e_ansible.nodes.guard import Identity
-from e2e_ansible.nodes.link import Link
-from e2e_ansible.nodes.look import power_of
+try:
+    from e2e_ansible.nodes import probe
+    from e2e_ansible.nodes.checkpoint import Target, check
+    from e2e_ansible.nodes.guard import Identity
+    from e2e_ansible.nodes.link import Link
+    from e2e_ansible.nodes.look import power_of
+except ImportError as error:
+    MISSING: ImportError | None = error
+else:
+    MISSING = None
+
+_NEED = "the Python package e2e-ansible is needed beside Ansible"
 
 
 class ActionModule(ActionBase):
@@ -23,9 +31,11 @@ class ActionModule(ActionBase):
 
     def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Compare both identities; fails with a message that starts with 'refused: '."""
+        if MISSING:
+            raise AnsibleActionFail(f"{self._task.action}: {_NEED}: {MISSING}") from MISSING
         variables = task_vars or {}
         result = super().run(tmp, variables)
-        _, args = self.validate_argument_spec({"sysrq": {"type": "bool", "default": False}})
+        args = self.validate_argument_spec({"sysrq": {"type": "bool", "default": False}})[1]
         link = Link(self, variables)
         host = str(variables.get("inventory_hostname", ""))
         node = power_of(variables, host).node

@@ -6,40 +6,53 @@ from __future__ import annotations
 
 from typing import Any
 
+from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
-from e2e_ansible.errors import E2EError, GuardError
-from e2e_ansible.nodes.power import STATE, operate
-from e2e_ansible.providers.base import Operation
+try:
+    from e2e_ansible.errors import E2EError, GuardError
+    from e2e_ansible.nodes.power import GRACEFUL, HARD, STATE, meant, operate
+    from e2e_ansible.providers.base import Operation
+except ImportError as error:
+    MISSING: ImportError | None = error
+else:
+    MISSING = None
+
+_NEED = "the Python package e2e-ansible is needed beside Ansible"
 
 
 class ActionModule(ActionBase):
-    """Result: changed, before, after, detail."""
+    """Result: changed, operation, before, after, detail, side_effects, address_changed."""
 
-    _VALID_ARGS = frozenset(("operation", "deadline_seconds"))
+    _VALID_ARGS = frozenset(("operation", "mode", "deadline_seconds"))
     _supports_check_mode = True
 
     def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Do the operation, or say why not."""
+        if MISSING:
+            raise AnsibleActionFail(f"{self._task.action}: {_NEED}: {MISSING}") from MISSING
         variables = task_vars or {}
         result = super().run(tmp, variables)
-        _, args = self.validate_argument_spec(
+        args = self.validate_argument_spec(
             {
                 "operation": {
                     "type": "str",
                     "default": STATE,
                     "choices": [STATE, *(each.value for each in Operation)],
                 },
+                "mode": {"type": "str", "default": GRACEFUL, "choices": [GRACEFUL, HARD]},
                 "deadline_seconds": {"type": "float", "default": 300.0},
             }
-        )
+        )[1]
         host = str(variables.get("inventory_hostname", ""))
         try:
+            operation = meant(args["operation"], args["mode"])
             done = operate(
-                variables, host, args["operation"], args["deadline_seconds"], check_mode=self._task.check_mode
+                variables, host, operation, args["deadline_seconds"], check_mode=self._task.check_mode
             )
         except GuardError as error:
             return {**result, "failed": True, "changed": False, "msg": f"refused: {error}"}
         except E2EError as error:
-            return {**result, "failed": True, "changed": False, "msg": str(error), "hint": error.hint}
-        return {**result, **done.model_dump(mode="json")}
+            said = f"{error} ({error.hint})" if error.hint else str(error)
+            return {**result, "failed": True, "changed": False, "msg": said, "hint": error.hint}
+        return {**result, "operation": operation, **done.model_dump(mode="json")}

@@ -6,10 +6,18 @@ from __future__ import annotations
 
 from typing import Any
 
+from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
-from e2e_ansible.nodes.link import Link
-from e2e_ansible.nodes.look import Wanted, look
+try:
+    from e2e_ansible.nodes.link import Link
+    from e2e_ansible.nodes.look import Wanted, look
+except ImportError as error:
+    MISSING: ImportError | None = error
+else:
+    MISSING = None
+
+_NEED = "the Python package e2e-ansible is needed beside Ansible"
 
 
 class ActionModule(ActionBase):
@@ -20,9 +28,11 @@ class ActionModule(ActionBase):
 
     def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Gather and return the observation of this host."""
+        if MISSING:
+            raise AnsibleActionFail(f"{self._task.action}: {_NEED}: {MISSING}") from MISSING
         variables = task_vars or {}
         result = super().run(tmp, variables)
-        _, args = self.validate_argument_spec(
+        args = self.validate_argument_spec(
             {
                 "postgres": {"type": "bool", "default": True},
                 "integrity": {"type": "bool", "default": False},
@@ -30,7 +40,7 @@ class ActionModule(ActionBase):
                 "admin_ui_port": {"type": "int", "default": 9090},
                 "new_login": {"type": "bool", "default": True},
             }
-        )
+        )[1]
         link = Link(self, variables)
         host = str(variables.get("inventory_hostname", ""))
         ask = link.probe_anew if args.pop("new_login") else link.probe_greeted

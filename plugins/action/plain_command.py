@@ -6,9 +6,18 @@ from __future__ import annotations
 
 from typing import Any
 
+from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
-from e2e_ansible.nodes.plain import ARGUMENTS, run_plain
+try:
+    from e2e_ansible.nodes.plain import ARGUMENTS, run_plain
+except ImportError as error:
+    MISSING: ImportError | None = error
+    ARGUMENTS = {}
+else:
+    MISSING = None
+
+_NEED = "the Python package e2e-ansible is needed beside Ansible"
 
 
 class ActionModule(ActionBase):
@@ -18,6 +27,8 @@ class ActionModule(ActionBase):
 
     def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Run the command and tell what came of it."""
+        if MISSING:
+            raise AnsibleActionFail(f"{self._task.action}: {_NEED}: {MISSING}") from MISSING
         result = super().run(tmp, task_vars or {})
-        _, args = self.validate_argument_spec(ARGUMENTS)
+        args = self.validate_argument_spec(ARGUMENTS)[1]
         return {**result, **run_plain(self._low_level_execute_command, **args)}

@@ -6,11 +6,20 @@ from __future__ import annotations
 
 from typing import Any
 
+from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
-from pydantic import ValidationError
 
-from e2e_ansible.errors import E2EError
-from e2e_ansible.nodes.provisioning import Request, provision
+try:
+    from pydantic import ValidationError
+
+    from e2e_ansible.errors import E2EError
+    from e2e_ansible.nodes.provisioning import Request, provision
+except ImportError as error:
+    MISSING: ImportError | None = error
+else:
+    MISSING = None
+
+_NEED = "the Python package e2e-ansible is needed beside Ansible"
 
 
 class ActionModule(ActionBase):
@@ -21,8 +30,10 @@ class ActionModule(ActionBase):
 
     def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Bring the deployment to the state asked for."""
+        if MISSING:
+            raise AnsibleActionFail(f"{self._task.action}: {_NEED}: {MISSING}") from MISSING
         result = super().run(tmp, task_vars or {})
-        _, args = self.validate_argument_spec(
+        args = self.validate_argument_spec(
             {
                 "state": {"type": "str", "default": "present", "choices": ["prepared", "present", "absent"]},
                 "provider": {"type": "str", "required": True},
@@ -31,7 +42,7 @@ class ActionModule(ActionBase):
                 "parameters": {"type": "dict", "default": {}},
                 "owner": {"type": "str", "default": ""},
             }
-        )
+        )[1]
         try:
             done = provision(Request.model_validate(args), check_mode=self._task.check_mode)
         except ValidationError as error:

@@ -9,11 +9,20 @@ from functools import partial
 from typing import Any
 
 from ansible import context
+from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
-from e2e_ansible.engine.wide import FOLDER_VARIABLE, Log
-from e2e_ansible.nodes.plain import ARGUMENTS, run_plain
-from e2e_ansible.nodes.wide import Unfit, actions, run_all, summary
+try:
+    from e2e_ansible.engine.wide import FOLDER_VARIABLE, Log
+    from e2e_ansible.nodes.plain import ARGUMENTS, run_plain
+    from e2e_ansible.nodes.wide import Unfit, actions, run_all, summary
+except ImportError as error:
+    MISSING: ImportError | None = error
+    ARGUMENTS = {}
+else:
+    MISSING = None
+
+_NEED = "the Python package e2e-ansible is needed beside Ansible"
 
 
 class ActionModule(ActionBase):
@@ -24,9 +33,11 @@ class ActionModule(ActionBase):
 
     def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Run it everywhere, or nowhere if a host needs more than this can do."""
+        if MISSING:
+            raise AnsibleActionFail(f"{self._task.action}: {_NEED}: {MISSING}") from MISSING
         variables = task_vars or {}
         result = super().run(tmp, variables)
-        _, args = self.validate_argument_spec(ARGUMENTS)
+        args = self.validate_argument_spec(ARGUMENTS)[1]
         try:
             made = actions(self, variables)
         except Unfit as reason:

@@ -11,15 +11,18 @@ description:
   - Lists every node of one deployment with its variables and its power state, whether it is on or not.
   - Planned nodes that were not created yet are listed as well, with the power state V(absent).
   - Files end in C(.e2e.yml) or C(.e2e.yaml).
-author: The e2e-ansible authors
+  - With O(cache) the provider is not asked each time. An answer from before a step that this controller did to the
+    deployment is never used, and neither is any by C(refresh_inventory).
+author: The e2e-ansible authors !UNKNOWN
 extends_documentation_fragment:
   - constructed
+  - inventory_cache
 options:
   plugin:
-    description: Must be V(e2e).
+    description: V(e2e) beside this repository's C(ansible.cfg), V(e2e_ansible.core.e2e) from the collection.
     type: str
     required: true
-    choices: [e2e]
+    choices: [e2e, e2e_ansible.core.e2e]
   provider:
     description: Name of the provider that made the nodes.
     type: str
@@ -65,17 +68,25 @@ provider: local
 """
 
 import difflib  # noqa: E402  # Ansible wants its documentation first
-from collections.abc import Iterable  # noqa: E402
+import time  # noqa: E402
+from collections.abc import Iterable, Sequence  # noqa: E402
 from typing import Any  # noqa: E402
 
 from ansible.errors import AnsibleParserError  # noqa: E402
-from ansible.plugins.inventory import BaseInventoryPlugin, Constructable  # noqa: E402
-from pydantic import ValidationError  # noqa: E402
+from ansible.plugins.inventory import BaseInventoryPlugin, Cacheable, Constructable  # noqa: E402
 
-from e2e_ansible.errors import E2EError  # noqa: E402
-from e2e_ansible.nodes.observation import PowerState  # noqa: E402
-from e2e_ansible.providers.base import Node, NodeSpec, Provider  # noqa: E402
-from e2e_ansible.providers.registry import get_provider  # noqa: E402
+try:
+    from pydantic import ValidationError
+
+    from e2e_ansible.errors import E2EError
+    from e2e_ansible.nodes.freshness import touched_at
+    from e2e_ansible.nodes.observation import PowerState
+    from e2e_ansible.providers.base import Node, NodeSpec, Provider
+    from e2e_ansible.providers.registry import get_provider
+except ImportError as error:
+    MISSING: ImportError | None = error
+else:
+    MISSING = None
 
 try:
     from ansible.template import trust_as_template
@@ -94,11 +105,16 @@ _OPTIONS = (
     "keyed_groups",
     "leading_separator",
     "use_extra_vars",
+    "cache",
+    "cache_plugin",
+    "cache_timeout",
+    "cache_connection",
+    "cache_prefix",
 )
-_TEMPLATE_MARKS = ("{{", "{%", "{#")
+_TEMPLATE_MARKS = ("{{", "{%", "{#", "#jinja2")
 
 
-class InventoryModule(BaseInventoryPlugin, Constructable):
+class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
     """Groups: e2e_nodes, one for each label, and power_on, power_off, power_absent or power_unknown."""
 
     NAME = "e2e"
@@ -109,6 +125,9 @@ class InventoryModule(BaseInventoryPlugin, Constructable):
 
     def parse(self, inventory: Any, loader: Any, path: str, cache: bool = True) -> None:
         """Fill the inventory; whatever is wrong with the file or the provider is one parser error."""
+        if MISSING:
+            text = f"{path}: the Python package e2e-ansible is needed beside Ansible: {MISSING}"
+            raise AnsibleParserError(text) from MISSING
         super().parse(inventory, loader, path, cache)
         _refuse_unknown(path, self._read_config_data(path))
         for name in ("e2e_nodes", "power_on", "power_off", "power_absent"):
@@ -116,15 +135,33 @@ class InventoryModule(BaseInventoryPlugin, Constructable):
         try:
             planned = _planned(self.get_option("nodes"))
             provider = get_provider(self.get_option("provider"))
-            deployment = _deployment(provider, self.get_option("deployment"), bool(planned))
-            known = provider.nodes(deployment) if deployment in provider.deployments() else ()
-        except E2EError as error:
-            hint = f" ({error.hint})" if error.hint else ""
+            deployment, known = self._known(path, provider, planned=bool(planned), cache=cache)
+        except (E2EError, OSError) as error:
+            hint = f" ({error.hint})" if getattr(error, "hint", "") else ""
             raise AnsibleParserError(f"{path}: {error}{hint}") from error
         except ValidationError as error:
             raise AnsibleParserError(f"{path}: nodes must be a list of name and labels: {error}") from error
         for node in _all(known, planned):
             self._add(node, provider.name, deployment)
+
+    def _known(
+        self, path: str, provider: Provider, *, planned: bool, cache: bool
+    ) -> tuple[str, Sequence[Node]]:
+        """The deployment and its nodes, by the provider's word or by one that is remembered and still holds."""
+        self.load_cache_plugin()
+        asked = self.get_option("deployment")
+        key = f"{self.get_cache_key(path)}_{provider.name}_{asked}"
+        wanted = self.get_option("cache")
+        remembered = _remembered(self._cache.get(key), provider.name) if wanted and cache else None
+        if remembered is not None:
+            return remembered
+        at = time.time()
+        deployment = _deployment(provider, asked, planned)
+        known = provider.nodes(deployment) if deployment in provider.deployments() else ()
+        if wanted:
+            nodes = [node.model_dump(mode="json") for node in known]
+            self._cache[key] = {"at": at, "deployment": deployment, "nodes": nodes}
+        return deployment, known
 
     def _add(self, node: Node, provider: str, deployment: str) -> None:
         self.inventory.add_host(node.name, group="e2e_nodes")
@@ -149,6 +186,17 @@ class InventoryModule(BaseInventoryPlugin, Constructable):
         variables = self.inventory.get_host(host).get_vars()
         self._add_host_to_composed_groups(self.get_option("groups"), variables, host, strict=strict)
         self._add_host_to_keyed_groups(self.get_option("keyed_groups"), variables, host, strict=strict)
+
+
+def _remembered(entry: Any, provider: str) -> tuple[str, Sequence[Node]] | None:
+    """What an earlier look saw; None when there was none, or something was done to the deployment since."""
+    try:
+        deployment = str(entry["deployment"])
+        if touched_at(provider, deployment) >= float(entry["at"]):
+            return None
+        return deployment, [Node.model_validate(node) for node in entry["nodes"]]
+    except (TypeError, KeyError, ValueError):  # a ValidationError is a ValueError
+        return None
 
 
 def _refuse_unknown(path: str, config: Any) -> None:

@@ -12,13 +12,13 @@ description:
   - Looks at the power state and over ssh until the condition holds.
   - The connection is dropped after each failed try.
   - Fails at the deadline unless O(required=false).
-author: The e2e-ansible authors
+author: The e2e-ansible authors !UNKNOWN
 options:
   until:
     description: What to wait for. V(settled) means that services are up and a standby streams.
     type: str
     required: true
-    choices: [off, rebooted, off_or_rebooted, reachable, settled]
+    choices: ["off", rebooted, off_or_rebooted, reachable, settled]
   act:
     description: Name of the act in the proof; the value of O(until) if empty.
     type: str
@@ -77,15 +77,3 @@ e2e_proof:
       description: How long it took.
       type: float
 """
-
-from ansible.module_utils.basic import AnsibleModule  # noqa: E402
-
-
-def main() -> None:
-    """Only say that this is the work of the action plugin."""
-    module = AnsibleModule(argument_spec={}, supports_check_mode=True)
-    module.fail_json(msg="await_node needs its action plugin: set action_plugins")
-
-
-if __name__ == "__main__":
-    main()

@@ -12,7 +12,7 @@ description:
   - Reads the identity of the target over the very connection that will carry the act.
   - Compares it with the identity of the controller.
   - "Fails with a message that starts with C(refused:) unless the target may be hit."
-author: The e2e-ansible authors
+author: The e2e-ansible authors !UNKNOWN
 options:
   sysrq:
     description: Tell also whether SysRq may be used on the target. A refused SysRq is no failure.
@@ -49,15 +49,3 @@ sysrq_reason:
   returned: when sysrq is true
   type: str
 """
-
-from ansible.module_utils.basic import AnsibleModule  # noqa: E402
-
-
-def main() -> None:
-    """Only say that this is the work of the action plugin."""
-    module = AnsibleModule(argument_spec={}, supports_check_mode=True)
-    module.fail_json(msg="guard needs its action plugin: set action_plugins")
-
-
-if __name__ == "__main__":
-    main()

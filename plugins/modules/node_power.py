@@ -11,13 +11,22 @@ short_description: Power one node by its provider
 description:
   - Acts on the provider and deployment that the host variables C(e2e_provider) and C(e2e_deployment) name.
   - Refuses a host without them, or one that the provider does not list.
-author: The e2e-ansible authors
+author: The e2e-ansible authors !UNKNOWN
 options:
   operation:
-    description: What to do; V(state) only looks.
+    description:
+      - What to do; V(state) only looks. V(on), V(off) and V(hard_off) do nothing where it is done already.
     type: str
     default: state
-    choices: [state, on, off, hard_off, reboot, reset]
+      - V(off) and V(reboot) ask the guest; V(hard_off) and V(reset) cut its power, as they do with O(mode=hard).
+      - V(nmi) makes the processor of the machine stop what it does, which a kernel may answer by a panic.
+      - What the provider cannot do is refused before it is asked; C(e2e-ansible providers) lists it.
+    choices: [state, "on", "off", hard_off, reboot, reset, nmi]
+  mode:
+    description: Whether V(off) and V(reboot) ask the guest or cut its power.
+    type: str
+    default: graceful
+    choices: [graceful, hard]
   deadline_seconds:
     description: How long the provider may take.
     type: float
@@ -32,9 +41,28 @@ EXAMPLES = r"""
 - name: Start the node
   node_power:
     operation: "on"
+
+- name: Cut its power
+  node_power:
+    operation: "off"
+    mode: hard
 """
 
 RETURN = r"""
+operation:
+  description: What was done, in one word.
+  returned: success
+  type: str
+  sample: hard_off
+side_effects:
+  description: What else is different now, such as another address or a local disk that is lost.
+  returned: success
+  type: list
+  elements: str
+address_changed:
+  description: Whether the inventory has to be read again, because the node has another address or none.
+  returned: success
+  type: bool
 before:
   description: Power state found.
   returned: success
@@ -48,15 +76,3 @@ detail:
   returned: success
   type: str
 """
-
-from ansible.module_utils.basic import AnsibleModule  # noqa: E402
-
-
-def main() -> None:
-    """Only say that this is the work of the action plugin."""
-    module = AnsibleModule(argument_spec={}, supports_check_mode=True)
-    module.fail_json(msg="node_power needs its action plugin: set action_plugins")
-
-
-if __name__ == "__main__":
-    main()

@@ -12,7 +12,7 @@ description:
   - Asks the provider for the power state and the node for its identity, services and PostgreSQL.
   - A node that is away is an answer and no failure. A node that is off is not asked over ssh.
   - The only change on the node is one committed logical message, which proves that writes are confirmed.
-author: The e2e-ansible authors
+author: The e2e-ansible authors !UNKNOWN
 options:
   postgres:
     description: Look at PostgreSQL, which needs root on the node.
@@ -55,15 +55,3 @@ observation:
   returned: always
   type: dict
 """
-
-from ansible.module_utils.basic import AnsibleModule  # noqa: E402
-
-
-def main() -> None:
-    """Only say that this is the work of the action plugin."""
-    module = AnsibleModule(argument_spec={}, supports_check_mode=True)
-    module.fail_json(msg="observe needs its action plugin: set action_plugins")
-
-
-if __name__ == "__main__":
-    main()

@@ -13,7 +13,7 @@ description:
   - Each argument reaches the program as it is written; there is no shell, no expansion and no standard input.
   - Standard output and error output are kept apart, which C(ansible.builtin.raw) does not do over ssh.
   - The target ends the command after O(timeout_seconds), also when the controller is gone by then.
-author: The e2e-ansible authors
+author: The e2e-ansible authors !UNKNOWN
 options:
   argv:
     description: The program and its arguments.
@@ -63,15 +63,3 @@ delta:
   returned: always
   type: str
 """
-
-from ansible.module_utils.basic import AnsibleModule  # noqa: E402
-
-
-def main() -> None:
-    """Only say that this is the work of the action plugin."""
-    module = AnsibleModule(argument_spec={}, supports_check_mode=True)
-    module.fail_json(msg="plain_command needs its action plugin: set action_plugins")
-
-
-if __name__ == "__main__":
-    main()

@@ -10,7 +10,7 @@ module: provision
 short_description: Make or remove the nodes of a deployment
 description:
   - Calls the provider on the controller; run it once, on localhost.
-author: The e2e-ansible authors
+author: The e2e-ansible authors !UNKNOWN
 options:
   state:
     description: V(prepared) fixes names and addresses, V(present) creates and starts, V(absent) removes.
@@ -60,15 +60,3 @@ nodes:
   returned: success
   type: list
 """
-
-from ansible.module_utils.basic import AnsibleModule  # noqa: E402
-
-
-def main() -> None:
-    """Only say that this is the work of the action plugin."""
-    module = AnsibleModule(argument_spec={}, supports_check_mode=True)
-    module.fail_json(msg="provision needs its action plugin: set action_plugins")
-
-
-if __name__ == "__main__":
-    main()

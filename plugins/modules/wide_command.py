@@ -9,15 +9,15 @@ DOCUMENTATION = r"""
 module: wide_command
 short_description: Run a command on all hosts of a play at once
 description:
-  - Does what M(plain_command) does on each host, in one task for all, as many at a time as there are forks, 50 at most.
+  - Does what C(plain_command) does on each host, in one task for all, as many at a time as there are forks, 50 at most.
   - Connections are made as Ansible would make them, from the same variables and settings, and share its ssh masters.
-  - When a host needs more than this, nothing is run and RV(done) is false, for M(plain_command) to come next. That is a
+  - When a host needs more than this, nothing is run and RV(done) is false, for C(plain_command) to come next. That is a
     connection other than ssh, a password, privilege escalation other than sudo without password, or a value that cannot
     be resolved; and for the whole task a loop, C(until), C(async), C(delegate_to), C(no_log), C(timeout),
     C(ignore_unreachable) or a play with C(serial).
   - The task fails when one host does; then Ansible ends the play for all of them.
   - With C(-v) the result of every host is shown.
-author: The e2e-ansible authors
+author: The e2e-ansible authors !UNKNOWN
 options:
   argv:
     description: The program and its arguments.
@@ -71,15 +71,3 @@ unreachable_hosts:
   returned: if done
   type: list
 """
-
-from ansible.module_utils.basic import AnsibleModule  # noqa: E402
-
-
-def main() -> None:
-    """Only say that this is the work of the action plugin."""
-    module = AnsibleModule(argument_spec={}, supports_check_mode=True)
-    module.fail_json(msg="wide_command needs its action plugin: set action_plugins")
-
-
-if __name__ == "__main__":
-    main()

@@ -10,7 +10,7 @@ import pytest
 
 from e2e_ansible import api
 from e2e_ansible.checks.registry import isolated
-from e2e_ansible.errors import HarnessError, SuiteError, UnsupportedOperation, UsageError
+from e2e_ansible.errors import HarnessError, InfrastructureError, SuiteError, UnsupportedOperation, UsageError
 from e2e_ansible.run.folder import Manifest, RunFolder
 
 EVENTS = Path(__file__).resolve().parents[1] / "data/events"
@@ -75,7 +75,7 @@ def test_a_written_plan_has_its_playbooks(suite: Path, tmp_path: Path) -> None:
 
 def test_nothing_is_started_of_a_plan_that_cannot_be_run_here(suite: Path, tmp_path: Path) -> None:
     loaded = api.load(suite)
-    with pytest.raises(UsageError, match="aws"):
+    with pytest.raises(InfrastructureError, match="provider aws is not ready"):
         api.run(api.plan(loaded))
     with pytest.raises(UsageError, match="first makes 3"):
         api.run(api.plan(loaded, tests=["first"]), max_nodes=2)

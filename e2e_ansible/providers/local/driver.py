@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from e2e_ansible.deadline import Deadline
-from e2e_ansible.errors import ProviderError
+from e2e_ansible.errors import ProviderError, UnsupportedOperation
 from e2e_ansible.nodes.observation import PowerState
-from e2e_ansible.providers.base import DeploymentSpec, Finding, Node, Operation, PowerResult
+from e2e_ansible.providers.base import Deployed, DeploymentSpec, Finding, Node, Operation, PowerResult
 from e2e_ansible.providers.local import deployment as work
 from e2e_ansible.providers.local import network
 from e2e_ansible.providers.local.doctor import findings
@@ -109,6 +109,20 @@ class LocalProvider:
         """See `Provider.deployments`."""
         return self._store.ids()
 
+    def deployed(self) -> Sequence[Deployed]:
+        """See `Provider.deployed`. A deployment is as old as its record."""
+        return [
+            Deployed(
+                deployment=name,
+                things=tuple(f"container {node.machine}" for node in found.record.nodes),
+                run=Path(found.record.owner).name,
+                folder=found.record.owner,
+                created=(found.folder / "deployment.json").stat().st_mtime,
+            )
+            for name in self._store.ids()
+            if (found := self._store.find(name))
+        ]
+
     def _new(self, spec: DeploymentSpec) -> DeploymentRecord:
         taken = network.host_networks() | {record.subnet for record in self._store.records()}
         return new_record(spec, self.home, network.choose_subnet(f"{self.home}/{spec.id}", taken))
@@ -136,6 +150,8 @@ def _act(node: LocalNode, operation: Operation, deadline: Deadline) -> bool:
         case Operation.RESET:
             stopped = node.hard_off(deadline)
             return node.start(deadline) or stopped
+        case Operation.NMI:
+            raise UnsupportedOperation("a container has no kernel of its own that an NMI could reach")
 
 
 def _as_node(deployment: Deployment, node: LocalNode) -> Node:

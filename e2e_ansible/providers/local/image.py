@@ -16,7 +16,7 @@ from e2e_ansible.errors import ProviderError, UsageError
 from e2e_ansible.providers.local.mounts import remove_tree
 from e2e_ansible.providers.local.system import locked, reported, sync_folder, tail
 
-__all__ = ["DEFAULT_SUITE", "ensure_image", "image_key"]
+__all__ = ["DEFAULT_SUITE", "ensure_image", "image_key", "mirror", "mmdebstrap", "recipe"]
 
 DEFAULT_SUITE = "bookworm"
 _BUILD_SECONDS = 1200
@@ -64,7 +64,7 @@ def recipe(suite: str) -> list[str]:
 
 def image_key(suite: str) -> str:
     """Name of the image: the suite and a digest of everything that goes into it."""
-    digest = hashlib.sha256("\0".join([*recipe(suite), *_mirror()]).encode()).hexdigest()
+    digest = hashlib.sha256("\0".join([*recipe(suite), *mirror()]).encode()).hexdigest()
     return f"{suite}-{digest[:12]}"
 
 
@@ -86,7 +86,7 @@ def ensure_image(images: Path, suite: str = DEFAULT_SUITE) -> Path:
     return tree
 
 
-def _mirror() -> list[str]:
+def mirror() -> list[str]:
     """`$E2E_APT_MIRROR`; mmdebstrap chooses when it is not set."""
     mirror = os.environ.get("E2E_APT_MIRROR", "")
     return [mirror] if mirror else []
@@ -100,7 +100,7 @@ def _build(tree: Path, suite: str, lock: int) -> None:
     with reported(f"the image {tree.name} could not be built"):
         _discard(unfinished)
         try:
-            _mmdebstrap([*recipe(suite), str(unfinished), *_mirror()], log, lock)
+            mmdebstrap([*recipe(suite), str(unfinished), *mirror()], log, lock)
             unfinished.rename(tree)
         finally:
             _discard(unfinished)
@@ -113,8 +113,12 @@ def _discard(folder: Path) -> None:
         remove_tree(folder)
 
 
-def _mmdebstrap(arguments: list[str], log: Path, lock: int) -> None:
-    """It holds the lock as well, so that no second build begins while that of a killed maker still runs."""
+def mmdebstrap(arguments: list[str], log: Path, lock: int) -> None:
+    """Run it. It holds `lock` as well, so that no second build begins while that of a killed maker still runs.
+
+    Raises:
+        ProviderError: it is not installed, or failed; names the end and the path of the log.
+    """
     argv = ["mmdebstrap", *arguments]
     with log.open("w", encoding="utf-8") as output:
         output.write(f"{shlex.join(argv)}\n")

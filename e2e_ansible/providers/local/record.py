@@ -217,7 +217,7 @@ def checked_nodes(nodes: Sequence[NodeSpec]) -> Sequence[NodeSpec]:
     """
     names = [node.name for node in nodes]
     if not 1 <= len(names) <= _MOST_NODES:
-        raise UsageError(f"a local deployment has 1 to {_MOST_NODES} nodes, not {len(names)}")
+        raise UsageError(f"a deployment has 1 to {_MOST_NODES} nodes, not {len(names)}")
     if len(set(names)) != len(names):
         raise UsageError(f"node names are not unique: {', '.join(sorted(names))}")
     for name in names:

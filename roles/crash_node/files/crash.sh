@@ -1,3 +1,4 @@
+# shellcheck shell=sh
 # Arguments: machine id, boot id and start of process 1 as the guard saw them, then sysrq or poweroff.
 # Everything that can refuse comes first, in the foreground; the act is detached, so that ssh can still say goodbye.
 if [ "$(cat /etc/machine-id)" != "$1" ] || [ "$(cat /proc/sys/kernel/random/boot_id)" != "$2" ]; then

@@ -50,9 +50,12 @@ install_packages() {
         refuse "installing $* failed: $(echo "$output" | grep -E '^(E|W):' | tail -n 3 | tr '\n' ' ')"
 }
 
+# The names in these folders are numbers.
+# shellcheck disable=SC2012
 if [ -z "$version" ]; then
     version=$(cd /etc/postgresql 2>/dev/null && ls -d -- */main 2>/dev/null | cut -d/ -f1 | newest) || true
 fi
+# shellcheck disable=SC2012
 if [ -z "$version" ] && [ "$source" = distribution ]; then
     version=$(cd /usr/lib/postgresql 2>/dev/null && ls -d -- */bin/postgres 2>/dev/null | cut -d/ -f1 | newest) || true
 fi

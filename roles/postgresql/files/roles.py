@@ -135,8 +135,8 @@ def main():
     if there["table"] not in (client, name(client)):
         changes.append(("owner of e2e.integrity", f"ALTER TABLE e2e.integrity OWNER TO {name(client)}"))
     if changes and wanted["mode"] == "apply":
-        query(";\n".join(sql for _, sql in changes) + ";\n", port)
-    for what, _ in changes:
+        query(";\n".join(sql for _what, sql in changes) + ";\n", port)
+    for what, _sql in changes:
         sys.stdout.write(f"changed: {what}\n")
 
 

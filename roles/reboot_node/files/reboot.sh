@@ -1,3 +1,4 @@
+# shellcheck shell=sh
 # Argument: the machine id that the guard saw.
 if [ "$(cat /etc/machine-id)" != "$1" ]; then
   echo "refused: this is not the machine that the guard saw" >&2

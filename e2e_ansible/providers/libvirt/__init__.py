@@ -1,0 +1,1 @@
+"""Virtual machines of a libvirt daemon, by way of its own client `virsh`."""
