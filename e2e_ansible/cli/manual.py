@@ -19,9 +19,9 @@ _HEAD = """\
 
 # Commands
 
-All commands take `--help`. They ask nothing. Results go to standard output, errors to standard error. With `--json`,
-standard output is one JSON object per line and nothing else. On a terminal `run` shows a live view; elsewhere it writes
-a line per event.
+All commands take `--help`. They ask nothing, but for `reap` on a terminal. Results go to standard output, errors to
+standard error. With `--json`, standard output is one JSON object per line and nothing else. On a terminal `run` shows a
+live view; elsewhere it writes a line per event.
 
 Running on nodes of this machine needs root. All else, from `validate` to `report`, does not.
 """
@@ -39,6 +39,11 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "report": ("e2e-ansible report", "e2e-ansible report runs/20261121-081500-a1b2c3 --json"),
     "rerun": ("e2e-ansible rerun --failed",),
     "destroy": ("e2e-ansible destroy 20261121-081500-a1b2c3",),
+    "reap": (
+        "e2e-ansible reap",
+        "e2e-ansible reap --provider aws --older-than 24h --yes",
+        "e2e-ansible reap --provider hetzner --deployment quickstart-a1b2c3",
+    ),
     "schema": ("e2e-ansible schema > suite.schema.json",),
     "doctor": ("e2e-ansible doctor", "e2e-ansible doctor --fix"),
     "role": (
@@ -47,6 +52,11 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     ),
     "providers": ("e2e-ansible providers",),
     "list": ("e2e-ansible list suites",),
+    "awx": (
+        "e2e-ansible awx export examples/awx/suite.yaml -o workflows.yml",
+        "e2e-ansible awx launch examples/awx/suite.yaml --keep on-failure",
+        "e2e-ansible awx launch --template 'e2e crash_node' --limit n12 -e crash_node_method=ssh",
+    ),
 }
 
 _VERDICTS = {
@@ -66,13 +76,25 @@ def manual() -> str:
     from e2e_ansible.cli.app import app
 
     commands: dict[str, Any] = typer.main.get_command(app).commands  # type: ignore[attr-defined]
-    parts = [_HEAD, *(_command(name, command) for name, command in commands.items()), _exit_codes()]
+    parts = [_HEAD, *(_command(name, command) for name, command in _single(commands)), _exit_codes()]
     return "\n".join(parts)
+
+
+def _single(commands: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Every command; those of a group under both names."""
+    for name, command in commands.items():
+        inner = getattr(command, "commands", None)
+        if inner is None:
+            yield name, command
+        else:
+            yield from ((f"{name} {each}", inner[each]) for each in inner)
 
 
 def _command(name: str, command: Any) -> str:
     usage = " ".join(["e2e-ansible", name, *_usage(command)])
-    examples = "\n".join(["```", *EXAMPLES[name], "```"])
+    shown = EXAMPLES[name.partition(" ")[0]]
+    lines = [line for line in shown if f"{line} ".startswith(f"e2e-ansible {name} ")]
+    examples = "\n".join(["```", *lines, "```"])
     text = inspect.cleandoc(command.help).replace("\n", " ")
     return "\n".join([f"## {name}\n\n`{usage}`\n\n{text}\n", examples, "", *_table(command)])
 

@@ -16,15 +16,15 @@ if TYPE_CHECKING:
     from e2e_ansible.run.context import RunOptions
     from e2e_ansible.run.folder import RunFolder
 
-__all__ = ["run_and_show", "show"]
+__all__ = ["run_and_show", "show", "view"]
 
 
 def run_and_show(plans: list[Plan], options: RunOptions, engine: Engine, *, runs: Path, json: bool) -> int:
     """Run plans under the right view, print the summary, return the exit code."""
     from e2e_ansible.run.session import run_plans
 
-    with _view(json=json, verbose=bool(options.verbosity)) as view:
-        result, folder = run_plans(plans, runs=runs, engine=engine, options=options, listeners=[view])
+    with view(json=json, verbose=bool(options.verbosity)) as listener:
+        result, folder = run_plans(plans, runs=runs, engine=engine, options=options, listeners=[listener])
     if not json:
         show(result, folder, verbose=bool(options.verbosity))
     return result.exit_code
@@ -43,7 +43,8 @@ def show(result: RunResult, folder: RunFolder, *, verbose: bool) -> None:
 
 
 @contextmanager
-def _view(*, json: bool, verbose: bool) -> Iterator[Listener]:
+def view(*, json: bool, verbose: bool) -> Iterator[Listener]:
+    """What tells the user of a run while it goes on, by where standard output leads."""
     from rich.console import Console
 
     from e2e_ansible.report.jsonl import JsonView
@@ -54,7 +55,7 @@ def _view(*, json: bool, verbose: bool) -> Iterator[Listener]:
     if json:
         yield JsonView(sys.stdout)
     elif usable(console):
-        with LiveView(console, verbose=verbose) as view:
-            yield view
+        with LiveView(console, verbose=verbose) as live:
+            yield live
     else:
         yield PlainView(sys.stdout, verbose=verbose)

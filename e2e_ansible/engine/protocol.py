@@ -17,12 +17,13 @@ __all__ = ["Cancel", "Ended", "Engine", "Outcome", "PlayRequest"]
 
 
 class Ended(StrEnum):
-    """How a playbook run ended. ERROR means that Ansible itself could not run it."""
+    """How a playbook run ended. ERROR: Ansible itself could not run it; LOST: nobody can tell any more how it ended."""
 
     COMPLETED = "completed"
     TIMEOUT = "timeout"
     CANCELED = "canceled"
     ERROR = "error"
+    LOST = "lost"
 
 
 class Outcome(BaseModel):

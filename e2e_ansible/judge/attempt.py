@@ -85,6 +85,8 @@ def _how_it_ended(case: _Case) -> _Finding | None:
             return Verdict.UNKNOWN, Cause.INTERRUPT, outcome.message or "interrupted"
         case Ended.ERROR:
             return Verdict.FAIL, _harness_or_infrastructure(outcome.message), outcome.message
+        case Ended.LOST:
+            return Verdict.UNKNOWN, Cause.INFRASTRUCTURE, outcome.message
         case Ended.COMPLETED:
             return None
         case _:  # Ended.TIMEOUT

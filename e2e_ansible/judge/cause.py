@@ -10,7 +10,9 @@ from e2e_ansible.verdict import Cause
 __all__ = ["cause_of", "is_infrastructure"]
 
 #: Acts of ours on nodes: when one of them fails, machines or the provider did.
-_OWN_ACTIONS = frozenset({"provision", "await_node", "node_power", "observe"})
+_OWN_ACTIONS = frozenset({"provision", "await_node", "node_power", "observe", "join_node"})
+#: What reads and judges a step in a job of AWX: when it fails, nothing was done to a node.
+_READING_ACTIONS = frozenset({"suite_step", "hold_checks"})
 #: Where `refused: ` means that the guard spoke; scripts of other roles refuse settings and versions.
 _GUARDED_ACTIONS = frozenset({"guard", "node_power"})
 _GUARDED_ROLES = frozenset({"crash_node", "reboot_node"})
@@ -38,7 +40,7 @@ _INFRASTRUCTURE = re.compile(
 
 def cause_of(failure: Failure, otherwise: Cause) -> Cause:
     """The cause of one failed task; `otherwise` is what the plan says of the step."""
-    if _refused(failure):
+    if _refused(failure) or failure.action in _READING_ACTIONS:
         return Cause.HARNESS
     if failure.kind == "unreachable" or (not _spoke_itself(failure) and is_infrastructure(failure.message)):
         return otherwise if otherwise is Cause.CLEAN_UP else Cause.INFRASTRUCTURE
@@ -59,4 +61,6 @@ def _spoke_itself(failure: Failure) -> bool:
 
 def _refused(failure: Failure) -> bool:
     guarded = failure.action in _GUARDED_ACTIONS or failure.role in _GUARDED_ROLES
-    return guarded and _REFUSED.search(failure.message) is not None
+    # Beside the roles the playbooks of one operation refuse a limit that means too many.
+    at_the_door = failure.action == "assert" and not failure.role
+    return (guarded or at_the_door) and _REFUSED.search(failure.message) is not None

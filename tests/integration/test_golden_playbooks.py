@@ -34,7 +34,7 @@ from e2e_ansible.suite.vocabulary import Vocabulary
 REPOSITORY = Path(__file__).resolve().parents[2]
 GOLDEN = REPOSITORY / "tests" / "golden"
 CASES = sorted(path.name for path in GOLDEN.iterdir() if path.is_dir())
-PLAYBOOKS = sorted(path.relative_to(GOLDEN).as_posix() for path in GOLDEN.glob("*/plan/playbooks/*.yml"))
+PLAYBOOKS = sorted(path.relative_to(GOLDEN).as_posix() for path in GOLDEN.glob("*/.plan/playbooks/*.yml"))
 #: ansible-lint does not know that `!unsafe` text is no template, and dislikes tabs even in the text of a user.
 MISTAKEN = {
     "hostile-text/playbooks/01-custom-command.yml": ("jinja[invalid]", "jinja[spacing]", "no-tabs"),
@@ -66,9 +66,9 @@ def plans(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a plan folder for each case; it is one itself, so that all can be linted at once."""
     root = tmp_path_factory.mktemp("plans")
     add_content(root)
-    shutil.copy(GOLDEN / CASES[0] / "plan" / "ansible.cfg", root)
+    shutil.copy(GOLDEN / CASES[0] / ".plan" / "ansible.cfg", root)
     for case in CASES:
-        shutil.copytree(GOLDEN / case / "plan", root / case)
+        shutil.copytree(GOLDEN / case / ".plan", root / case)
         add_content(root / case)
     return root
 
@@ -88,7 +88,7 @@ def test_the_syntax_is_right(case: str, plans: Path) -> None:
 
 
 def test_ansible_lint_has_nothing_to_say(plans: Path) -> None:
-    playbooks = [path.replace("/plan/", "/") for path in PLAYBOOKS]
+    playbooks = [path.replace("/.plan/", "/") for path in PLAYBOOKS]
     lines = [f"{path} {rule} skip\n" for path, rules in MISTAKEN.items() for rule in rules]
     (plans / "ignore").write_text("".join(lines))
     config = ("-c", str(REPOSITORY / ".ansible-lint"), "-i", "ignore")

@@ -101,7 +101,7 @@ NEAREST = [
     ("list suite.yaml --provider awss", "did you mean 'aws'?"),
     ("schema missing.yaml", "there is no suite 'missing.yaml'"),
     ("doctor --provider lokal", "did you mean local?"),
-    ("doctor --provider aws", "local"),
+    ("doctor --provider awss", "did you mean aws?"),
     ("role", "NAME"),
     ("role observe", "--on"),
     ("role obsrve --on n11", "did you mean 'observe'?"),

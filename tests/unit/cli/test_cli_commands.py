@@ -14,6 +14,7 @@ from cli_desk import EVENTS, FINE, REPOSITORY, Desk, recorded
 
 from e2e_ansible import __version__
 from e2e_ansible.cli.app import app
+from e2e_ansible.providers import registry
 from e2e_ansible.suite.schema import schema
 
 CASES = sorted(path.parent.name for path in EVENTS.glob("*/journal.jsonl"))
@@ -116,7 +117,10 @@ def test_a_dry_run_in_json_is_one_plan_per_line_with_the_hash_of_the_command_pla
 
 
 @pytest.mark.parametrize("option", ["--only-provider", "--provider"])
-def test_a_provider_that_can_only_be_planned_for_is_not_run(desk: Desk, option: str) -> None:
+def test_a_provider_that_can_only_be_planned_for_is_not_run(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, option: str
+) -> None:
+    monkeypatch.delitem(registry._DRIVERS, "aws")
     desk.write("two.yaml", TWO_TESTS)
     before = desk.state()
     done = desk.call("run", "two.yaml", option, "aws")
@@ -232,7 +236,10 @@ def test_doctor_of_a_whole_machine_is_silent_about_remedies(desk: Desk) -> None:
     assert (done.code == 0) == (marks == {"ok"}), done.out
 
 
-def test_providers_says_of_each_power_operation_whether_it_is_there(desk: Desk) -> None:
+def test_providers_says_of_each_power_operation_whether_it_is_there(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delitem(registry._DRIVERS, "aws")
     done = desk.call("providers")
     assert (done.code, done.err) == (0, "")
     lines = [line.strip() for line in done.out.splitlines()]

@@ -11,7 +11,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--renew-golden",
         action="store_true",
-        help="write tests/golden/*/plan anew; look at the difference before you commit it",
+        help="write tests/golden/*/.plan anew; look at the difference before you commit it",
     )
 
 

@@ -45,7 +45,7 @@ def contents(made: Plan) -> dict[str, str]:
 
 
 def on_disk(case: str) -> dict[str, str]:
-    folder = GOLDEN / case / "plan"
+    folder = GOLDEN / case / ".plan"
     return {
         path.relative_to(folder).as_posix(): path.read_bytes().decode()
         for path in sorted(folder.rglob("*"))
@@ -54,7 +54,7 @@ def on_disk(case: str) -> dict[str, str]:
 
 
 def renew(case: str, files: Mapping[str, str]) -> None:
-    folder = GOLDEN / case / "plan"
+    folder = GOLDEN / case / ".plan"
     shutil.rmtree(folder, ignore_errors=True)
     for name, text in files.items():
         path = folder / name

@@ -30,9 +30,9 @@ def test_a_suite_compiles_to_its_files(case: str, words: Vocabulary, renew_golde
     if renew_golden:
         golden.renew(case, made)
     found = golden.on_disk(case)
-    assert sorted(made) == sorted(found), f"other files than in tests/golden/{case}/plan; if meant: {RENEW}"
+    assert sorted(made) == sorted(found), f"other files than in tests/golden/{case}/.plan; if meant: {RENEW}"
     for name, text in made.items():
-        assert text == found[name], f"tests/golden/{case}/plan/{name} differs; if meant: {RENEW}"
+        assert text == found[name], f"tests/golden/{case}/.plan/{name} differs; if meant: {RENEW}"
 
 
 @pytest.mark.parametrize("case", golden.CASES)

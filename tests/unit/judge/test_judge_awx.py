@@ -13,6 +13,8 @@ from e2e_ansible.engine.event import Event
 from e2e_ansible.engine.fake import load_recording
 from e2e_ansible.engine.protocol import Ended, Outcome
 from e2e_ansible.judge.attempt import Judged, judge_attempt
+from e2e_ansible.judge.cause import cause_of
+from e2e_ansible.judge.result import Failure
 from e2e_ansible.verdict import Cause, Verdict
 
 FILE = Path(__file__).parents[2] / "data" / "events" / "awx.jsonl"
@@ -73,3 +75,30 @@ def test_a_job_in_which_a_host_failed_is_none(kind: str, cause: Cause) -> None:
 
 def test_a_job_without_its_recap_is_no_pass() -> None:
     assert judged(raw()[:-1]).cause is Cause.HARNESS
+
+
+@pytest.mark.parametrize(
+    ("action", "role", "message", "cause"),
+    [
+        ("join_node", "", "deployment 'd' has no node n11", Cause.INFRASTRUCTURE),
+        ("suite_step", "", "there is no step 'crash_nod'", Cause.HARNESS),
+        ("hold_checks", "", "there is no check 'x'", Cause.HARNESS),
+        ("assert", "", "refused: this hits 3 hosts", Cause.HARNESS),
+        ("assert", "", "it is not so", Cause.PRODUCT),
+        ("assert", "postgresql", "refused: this version", Cause.PRODUCT),
+    ],
+)
+def test_what_only_jobs_do_has_its_cause(action: str, role: str, message: str, cause: Cause) -> None:
+    failure = Failure(
+        host="localhost", task="t", message=message, kind="failed", playbook="p", action=action, role=role
+    )
+    assert cause_of(failure, Cause.PRODUCT) is cause
+
+
+def test_a_job_that_nobody_can_tell_of_is_unknown() -> None:
+    result = judged(raw(), Outcome(ended=Ended.LOST, rc=None, message="AWX does not answer"))
+    assert (result.verdict, result.cause, result.error) == (
+        Verdict.UNKNOWN,
+        Cause.INFRASTRUCTURE,
+        "AWX does not answer",
+    )

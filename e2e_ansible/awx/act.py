@@ -1,0 +1,227 @@
+"""What one job of the job template `e2e step` does: a step given by plain variables, as data for playbooks/step.yml.
+
+AWX runs only playbooks that are in its project, so a step that is compiled to a playbook here is compiled there to
+the hosts, roles and variables of one static playbook, by the same code.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any
+
+import yaml
+from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
+
+from e2e_ansible.checks.base import Situation
+from e2e_ansible.checks.registry import checks, evaluate
+from e2e_ansible.errors import UsageError
+from e2e_ansible.names import suggestion
+from e2e_ansible.nodes.observation import NodeObservation, Observation
+from e2e_ansible.steps.base import CompileContext, CompiledStep, StepType, Unsafe
+from e2e_ansible.steps.registry import step_types
+from e2e_ansible.steps.validate import ValidateOptions
+from e2e_ansible.suite.model import StepOptions, TestEntry
+from e2e_ansible.suite.reference import split_references
+
+__all__ = ["COLLECT", "RESULT", "Asked", "Registered", "hold", "read_step", "runnable"]
+
+#: Steps that only workflows have: bring logs of the nodes away, and end a workflow as failed.
+COLLECT, RESULT = "collect", "result"
+_LABELS = ("database",)
+_OURS = "e2e_ansible.steps."
+_CONTROLLER = "localhost"
+_COMMAND, _LOOK, _WAIT = "plain_command", "observe", "await_node"
+
+Registered = Mapping[str, Mapping[str, Any]]
+
+
+def _read(value: object) -> object:
+    """Text is read as YAML or JSON. AWX turns text such as "5" or "" inside of a mapping into what YAML makes of it."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return yaml.safe_load(value) or {}
+    except yaml.YAMLError as error:
+        raise ValueError(f"this is neither YAML nor JSON: {error}") from error
+
+
+_Mapping = Annotated[dict[str, Any], BeforeValidator(_read)]
+
+
+class Asked(BaseModel):
+    """The extra variables of a job. `options` are those of the step in a suite, `registered` is of earlier steps."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    step: str
+    options: _Mapping = {}
+    provider: str = "local"
+    deployment: str = ""
+    parameters: _Mapping = {}
+    registered: _Mapping = {}
+
+
+def runnable() -> Mapping[str, StepType[Any]]:
+    """The step types that playbooks/step.yml can run: those of this package, whose roles it knows."""
+    return {name: kind for name, kind in step_types().items() if type(kind).__module__.startswith(_OURS)}
+
+
+def read_step(asked: Asked) -> dict[str, Any]:
+    """The act of a step: `act` names the task file, `hosts` where it is done, `vars` the variables of its roles.
+
+    `joins` says that the hosts are nodes of the deployment, `creates` that they are made first.
+
+    Raises:
+        UsageError: an unknown step, option, node or check; the hint names the nearest right one.
+    """
+    entry = _entry(asked)
+    if asked.step == COLLECT:
+        return _act("collect_logs", entry.nodes, joins=True)
+    if asked.step == RESULT:
+        return _act("result", (_CONTROLLER,))
+    types = runnable()
+    if asked.step not in types:
+        raise UsageError(f"there is no step {asked.step!r}", hint=suggestion(asked.step, types))
+    kind = types[asked.step]
+    options = _options(kind, asked)
+    _refuse_unknown(kind, options, entry.nodes)
+    return _compiled(asked, entry, options, kind.compile(options, _context(entry)))
+
+
+def hold(
+    asked: Asked, observations: Sequence[Mapping[str, Any]], at: float, nodes: Sequence[str] = ()
+) -> dict[str, Any]:
+    """Hold the checks of a `validate` step against one look, as the judge of a run does.
+
+    `nodes` are those expected, the first of them the primary; without any they follow from the size of the cluster.
+    `held` is true when none of those that decide fails; `said` is a line for each.
+
+    Raises:
+        UsageError: as `read_step`.
+    """
+    entry = _entry(asked)
+    kind = runnable()[asked.step]
+    options = _options(kind, asked)
+    _refuse_unknown(kind, options, ())
+    assert isinstance(options, ValidateOptions)
+    expected = tuple(nodes) or entry.nodes
+    seen = Situation(
+        observation=Observation(
+            at=at, nodes=tuple(NodeObservation.model_validate(each) for each in observations)
+        ),
+        expected=dict.fromkeys(expected, _LABELS),
+        database=entry.parameters.database,
+        primary=expected[0],
+    )
+    said, held = [], True
+    for name in dict.fromkeys((*options.checks, *options.allow_failures)):
+        outcome = evaluate(name, seen)
+        word = {True: "holds", False: "does not hold", None: "is not decided"}[outcome.passed]
+        held = held and (outcome.passed is True or name in options.allow_failures)
+        said.append(f"{name} {word}: {outcome.message}")
+    return {"held": held, "said": said}
+
+
+def _entry(asked: Asked) -> TestEntry:
+    try:
+        return TestEntry.model_validate({"provider": asked.provider, "parameters": asked.parameters})
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        raise UsageError(f"e2e_parameters: {_words(first)}") from error
+
+
+def _options(kind: StepType[Any], asked: Asked) -> StepOptions:
+    try:
+        return kind.options.model_validate({**asked.options, "step": asked.step})
+    except ValidationError as error:
+        found = error.errors(include_url=False, include_input=False)
+        first = next((each for each in found if each["type"] == "extra_forbidden"), found[0])
+        known = [field.alias or name for name, field in kind.options.model_fields.items()]
+        hint = suggestion(str(first["loc"][-1]), known) if first["type"] == "extra_forbidden" else ""
+        raise UsageError(f"e2e_options of {asked.step}: {_words(first)}", hint=hint) from error
+
+
+def _words(error: Mapping[str, Any]) -> str:
+    return f"{'.'.join(map(str, error['loc']))}: {error['msg']}"
+
+
+def _refuse_unknown(kind: StepType[Any], options: StepOptions, nodes: Sequence[str]) -> None:
+    for field, node in kind.node_names(options):
+        if node not in nodes:
+            raise UsageError(f"{field}: there is no node {node!r}", hint=suggestion(node, nodes))
+    known = checks()
+    for field, _, text in kind.check_names(options):
+        name = text.partition(":")[0]
+        if name not in known:
+            raise UsageError(f"{field}: there is no check {name!r}", hint=suggestion(name, known))
+
+
+def _context(entry: TestEntry) -> CompileContext:
+    labels = dict.fromkeys(entry.nodes, _LABELS)
+    return CompileContext(
+        provider=entry.provider,
+        nodes=entry.nodes,
+        labels=labels,
+        parameters=entry.parameters,
+        primary=entry.nodes[0],
+    )
+
+
+def _compiled(asked: Asked, entry: TestEntry, options: StepOptions, made: CompiledStep) -> dict[str, Any]:
+    roles = [role for play in made.plays for role in play.get("roles", ())]
+    variables = {key: _plain(item) for role in roles for key, item in role.get("vars", {}).items()}
+    creates = len(made.plays) > 1 and bool(variables.get("provision_state"))
+    if "provision_state" in variables:
+        variables["provision_deployment"] = asked.deployment
+    tasks = {key: task[key] for play in made.plays for task in play.get("tasks", ()) for key in task}
+    act = "deploy" if creates else roles[0]["role"] if roles else asked.step
+    found = _act(act, made.hosts, joins=made.hosts != (_CONTROLLER,), creates=creates)
+    found["vars"] = variables
+    found["roles"] = [role["role"] for role in roles]
+    found["wait"] = tasks.get(_WAIT, {})
+    found["look"] = tasks.get(_LOOK, {})
+    found["command"] = _command(tasks.get(_COMMAND, {}), asked.registered)
+    found["registered"] = asked.registered
+    found["register"] = made.judgement.register_as or ""
+    found["attempts"] = made.judgement.retry.max_attempts
+    found["delay_seconds"] = made.judgement.retry.delay_seconds
+    return found
+
+
+def _act(act: str, hosts: Sequence[str], *, joins: bool = False, creates: bool = False) -> dict[str, Any]:
+    return {"act": act, "hosts": list(hosts), "joins": joins, "creates": creates, "vars": {}}
+
+
+def _plain(value: object) -> object:
+    """The value without the marks that only the text of a playbook needs."""
+    if isinstance(value, Unsafe):
+        return str(value)
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    return [_plain(item) for item in value] if isinstance(value, list | tuple) else value
+
+
+def _command(arguments: Mapping[str, Any], registered: Registered) -> dict[str, Any]:
+    """The arguments of `plain_command` with the output of earlier steps in their places."""
+    if not arguments:
+        return {}
+    words = [_filled(word, registered) if isinstance(word, Unsafe) else word for word in arguments["argv"]]
+    return {"argv": words, "timeout_seconds": arguments["timeout_seconds"]}
+
+
+def _filled(text: str, registered: Registered) -> str:
+    parts = [part if isinstance(part, str) else (part.step, part.field) for part in split_references(text)]
+    return "".join(part if isinstance(part, str) else _output(registered, *part) for part in parts)
+
+
+def _output(registered: Registered, step: str, field: str) -> str:
+    if step not in registered:
+        hint = suggestion(step, registered) or "steps give their output to later jobs of the same workflow"
+        raise UsageError(f"no earlier step has registered {step!r}", hint=hint)
+    if field != "json":
+        return str(registered[step].get(field, ""))
+    try:
+        return json.dumps(json.loads(str(registered[step].get("stdout", ""))))
+    except ValueError as error:
+        raise UsageError(f"the output of {step!r} is no JSON: {error}") from error

@@ -1,0 +1,249 @@
+"""A run on AWX: everything is checked and published first, then each test is launched and followed to its result."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from e2e_ansible.awx.client import AwxError, Client
+from e2e_ansible.awx.following import Followed, follow_test
+from e2e_ansible.awx.jobs import Job, launch, page_of
+from e2e_ansible.awx.operation import follow_operation, operation_plan
+from e2e_ansible.awx.publish import find_template, publish
+from e2e_ansible.awx.workflow import Workflow, workflow_of
+from e2e_ansible.compile.plan import Plan
+from e2e_ansible.engine.protocol import Cancel, Ended, Engine, Outcome, PlayRequest
+from e2e_ansible.errors import InfrastructureError
+from e2e_ansible.judge.record import TestRecord
+from e2e_ansible.judge.result import RunResult, TestResult
+from e2e_ansible.judge.test import judge_test
+from e2e_ansible.report import notice
+from e2e_ansible.report.notice import Listener
+from e2e_ansible.run.context import Megaphone, RunContext, RunOptions
+from e2e_ansible.run.folder import Manifest, ManifestTest, RunFolder, TestFolder, make_private, manifest_tests
+from e2e_ansible.run.interrupts import interrupts
+from e2e_ansible.run.plan_folder import write_plan
+from e2e_ansible.run.results import run_result, write_reports
+from e2e_ansible.run.schedule import Job as Turn
+from e2e_ansible.run.schedule import run_jobs
+from e2e_ansible.run.step_run import trouble_of
+from e2e_ansible.suite.model import Test
+
+__all__ = ["Prepared", "launch_operation", "launch_tests", "prepare", "start", "start_operation"]
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A test whose workflow job template is in AWX as it is here; `template` is its number."""
+
+    plan: Plan
+    workflow: Workflow
+    template: int
+
+
+def prepare(client: Client, tests: Sequence[tuple[Plan, Test]], options: RunOptions) -> list[Prepared]:
+    """Bring the workflows of all tests into AWX. Nothing is started.
+
+    Raises:
+        SuiteError: a test has what AWX cannot do.
+        AwxError: AWX is away, refuses, or lacks the job template of the steps.
+    """
+    made = [(plan, workflow_of(plan, test, keep=options.keep)) for plan, test in tests]
+    return [Prepared(plan, workflow, publish(client, workflow)["id"]) for plan, workflow in made]
+
+
+def start(client: Client, tests: Sequence[Prepared]) -> list[str]:
+    """Launch the tests and leave them to AWX; returns the pages that show them.
+
+    Raises:
+        AwxError: AWX is away or refuses.
+    """
+    entries = manifest_tests(f"awx-{os.urandom(3).hex()}", [test.plan for test in tests])
+    return [page_of(client, _launch(client, test, entry)) for test, entry in zip(tests, entries, strict=True)]
+
+
+def launch_tests(
+    client: Client,
+    tests: Sequence[Prepared],
+    *,
+    runs: Path,
+    options: RunOptions,
+    listeners: Sequence[Listener] = (),
+) -> tuple[RunResult, RunFolder]:
+    """Launch and follow tests to their results, in a run folder as that of a run on this machine.
+
+    Raises:
+        InfrastructureError: the run folder cannot be written.
+    """
+
+    def turn(context: RunContext, index: int, entry: ManifestTest, folder: TestFolder) -> TestResult:
+        return _guarded(
+            context, tests[index].plan, entry, partial(_test, context, client, tests[index], entry, folder)
+        )
+
+    return _run([test.plan for test in tests], turn, runs=runs, options=options, listeners=listeners)
+
+
+def start_operation(client: Client, name: str, asked: Mapping[str, Any]) -> str:
+    """Launch one job template and leave it to AWX; returns the page that shows it. Raises as `launch_operation`."""
+    return page_of(client, _start(client, find_template(client, name), asked))
+
+
+def launch_operation(
+    client: Client,
+    name: str,
+    asked: Mapping[str, Any],
+    *,
+    runs: Path,
+    options: RunOptions,
+    listeners: Sequence[Listener] = (),
+) -> tuple[RunResult, RunFolder]:
+    """Launch one job template and follow its job to a result.
+
+    Raises:
+        AwxError: there is no such template, it refuses the variables, or AWX is away; nothing was started.
+        InfrastructureError: the run folder cannot be written.
+    """
+    template = find_template(client, name)
+    plan = operation_plan(name, str(template.get("playbook") or name), str(asked.get("limit") or ""))
+    started = _start(client, template, asked)
+    job = Job(client, f"jobs/{started['id']}/", client.server.interval_seconds, last=started)
+
+    def turn(context: RunContext, _: int, entry: ManifestTest, folder: TestFolder) -> TestResult:
+        return _guarded(context, plan, entry, partial(follow_operation, context, plan, entry, folder, job))
+
+    return _run([plan], turn, runs=runs, options=options, listeners=listeners)
+
+
+def _start(client: Client, template: Mapping[str, Any], asked: Mapping[str, Any]) -> Mapping[str, Any]:
+    return launch(client, f"job_templates/{template['id']}/", asked)
+
+
+def _test(
+    context: RunContext, client: Client, test: Prepared, entry: ManifestTest, folder: TestFolder
+) -> TestResult:
+    started = _launch(client, test, entry)
+    watched = Job(client, f"workflow_jobs/{started['id']}/", client.server.interval_seconds, last=started)
+    followed = Followed(
+        plan=test.plan,
+        entry=entry,
+        folder=folder,
+        workflow=test.workflow,
+        keep=context.options.keep or test.plan.keep,
+        job=started,
+    )
+    return follow_test(context, followed, watched)
+
+
+def _launch(client: Client, test: Prepared, entry: ManifestTest) -> Mapping[str, Any]:
+    variables = {"e2e_deployment": entry.deployment}
+    return launch(client, f"workflow_job_templates/{test.template}/", {"extra_vars": variables})
+
+
+def _guarded(
+    context: RunContext, plan: Plan, entry: ManifestTest, act: Callable[[], TestResult]
+) -> TestResult:
+    """A test that could not be launched or written down has a result as well."""
+    try:
+        return act()
+    except (AwxError, OSError) as error:
+        now = context.now()
+        record = TestRecord(
+            deployment=entry.deployment, plan_hash=plan.hash, troubles=[trouble_of(error, now)]
+        )
+        result = judge_test(plan, record, {}, folder=entry.folder)
+        context.tell(notice.TestEnded(at=now, result=result))
+        return result
+
+
+_Turn = Callable[[RunContext, int, ManifestTest, TestFolder], TestResult]
+
+
+def _run(
+    plans: Sequence[Plan], turn: _Turn, *, runs: Path, options: RunOptions, listeners: Sequence[Listener]
+) -> tuple[RunResult, RunFolder]:
+    folder = RunFolder.create(runs, now=time.time())
+    with _writing(folder):
+        manifest = _manifest(plans, folder, options)
+        folder.write_manifest(manifest)
+        for plan, entry in zip(plans, manifest.tests, strict=True):
+            make_private(folder.test(entry.folder).path)
+            write_plan(plan, folder.test(entry.folder).plan)
+        lock = folder.lock()
+    try:
+        tell = Megaphone(listeners)
+        tell(_run_started(manifest, folder))
+        context = RunContext(
+            run_id=manifest.run_id, engine=_NoEngine(), options=options, environment={}, tell=tell
+        )
+        tests = _turns(context, manifest, folder, turn)
+        manifest = manifest.model_copy(update={"ended": time.time()})
+        result = run_result(manifest, tests)
+        with _writing(folder):
+            folder.write_manifest(manifest)
+            write_reports(folder, result)
+        tell(notice.RunEnded(at=time.time(), result=result, folder=str(folder.path)))
+    finally:
+        os.close(lock)
+    return result, folder
+
+
+def _turns(context: RunContext, manifest: Manifest, folder: RunFolder, turn: _Turn) -> list[TestResult]:
+    jobs = [
+        Turn(entry.name, 0, partial(turn, context, index, entry, folder.test(entry.folder)))
+        for index, entry in enumerate(manifest.tests)
+    ]
+
+    def say(text: str) -> None:
+        context.tell(notice.Message(at=time.time(), level="warning", text=text))
+
+    with interrupts(context.cancel, context.abandon, say):
+        return run_jobs(
+            jobs,
+            parallel=context.options.parallel,
+            max_nodes=None,
+            stop_on_error=context.options.stop_on_error,
+            cancel=context.cancel,
+        )
+
+
+class _NoEngine(Engine):
+    """AWX runs the playbooks."""
+
+    def run(self, request: PlayRequest, on_event: object, cancel: Cancel) -> Outcome:
+        """Nothing is run here."""
+        return Outcome(ended=Ended.ERROR, rc=None, message=f"{request.playbook} is run by AWX")
+
+
+def _manifest(plans: Sequence[Plan], folder: RunFolder, options: RunOptions) -> Manifest:
+    return Manifest(
+        run_id=folder.run_id,
+        suite=", ".join(dict.fromkeys(plan.suite_file for plan in plans)),
+        started=time.time(),
+        options={key: value for key, value in vars(options).items() if value is not None},
+        tests=manifest_tests(folder.run_id, plans),
+    )
+
+
+def _run_started(manifest: Manifest, folder: RunFolder) -> notice.RunStarted:
+    return notice.RunStarted(
+        at=manifest.started,
+        run_id=manifest.run_id,
+        folder=str(folder.path),
+        suite=manifest.suite,
+        tests=tuple(test.name for test in manifest.tests),
+    )
+
+
+@contextmanager
+def _writing(folder: RunFolder) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise InfrastructureError(f"the run folder {folder.path} cannot be written: {error}") from error

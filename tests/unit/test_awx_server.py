@@ -1,0 +1,94 @@
+"""The server of the tests against what was recorded from AWX 24.6.1, and by the rules that AWX has for edges."""
+
+from __future__ import annotations
+
+import json
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+from awx_jobs import Inert, Runner, _Dumper, inert
+from awx_state import State
+
+from e2e_ansible.engine.event import Event
+
+RECORDED = Path(__file__).parents[1] / "data" / "events" / "awx.jsonl"
+
+
+def recorded() -> list[dict[str, Any]]:
+    return [json.loads(line) for line in RECORDED.read_text().splitlines()]
+
+
+@pytest.fixture
+def runner(tmp_path: Path) -> Runner:
+    return Runner(State("/api/v2/", threading.RLock()), tmp_path)
+
+
+def test_an_event_has_the_fields_of_one_of_awx(runner: Runner) -> None:
+    """What ansible-runner gives is put into the form of AWX, and read back as the same event."""
+    runner.events[7] = []
+    for event in recorded():
+        given = {
+            key: event[key] for key in ("event", "counter", "uuid", "parent_uuid", "stdout", "event_data")
+        }
+        given |= {"created": event["created"].replace("Z", "+00:00"), "start_line": 0, "end_line": 0}
+        runner._keep({"id": 7}, given)
+    for made, event in zip(runner.events[7], recorded(), strict=True):
+        # The recording leaves out what nobody reads.
+        assert set(event) <= set(made)
+        assert made["created"] == event["created"]
+        assert made["created"].endswith("Z")
+        assert Event.of(made) == Event.of(event)
+    ids = [event["id"] for event in runner.events[7]]
+    assert ids != sorted(ids), "whoever orders by id gets it wrong"
+
+
+def test_what_is_said_at_a_launch_is_inert() -> None:
+    import yaml
+
+    text = yaml.dump(inert({"a": ["{{ 7 }}", 5, {"b": "c"}]}), Dumper=_Dumper)
+    assert text.count("!unsafe") == 2
+    assert isinstance(inert({"a": "x"})["a"], Inert)
+
+
+NODES = ("first", "second", "after")
+
+
+def graph(runner: Runner, statuses: dict[str, str], parents: str) -> list[str]:
+    """Which of `after` and `second` would start when `first` has ended so, with edges of these kinds."""
+    edges = {"success_nodes": [], "failure_nodes": [], "always_nodes": []}
+    nodes = [
+        {"id": number, "identifier": name, "job": None, "do_not_run": False, **json.loads(json.dumps(edges))}
+        for number, name in enumerate(NODES, start=1)
+    ]
+    nodes[0]["success_nodes"], nodes[0][parents] = [2], [3]
+    nodes[0]["job"] = 11
+    runner._state.objects["jobs"][11] = {"status": statuses["first"]}
+    started: list[str] = []
+
+    def start(node: dict[str, Any], *_: Any) -> None:
+        started.append(node["identifier"])
+        node["job"] = 12
+        runner._state.objects["jobs"][12] = {"status": "successful"}
+
+    runner._start_node = start  # type: ignore[method-assign]
+    while runner._advance(nodes, {}, stopped=False):
+        pass
+    return started
+
+
+@pytest.mark.parametrize(
+    ("status", "kind", "expected"),
+    [
+        ("successful", "failure_nodes", ["second"]),
+        ("failed", "failure_nodes", ["after"]),
+        ("canceled", "failure_nodes", ["after"]),
+        ("error", "always_nodes", ["after"]),
+        ("successful", "always_nodes", ["second", "after"]),
+    ],
+)
+def test_edges_are_followed_as_awx_follows_them(
+    runner: Runner, status: str, kind: str, expected: list[str]
+) -> None:
+    assert graph(runner, {"first": status}, kind) == expected

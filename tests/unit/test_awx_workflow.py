@@ -1,0 +1,171 @@
+"""A test as a workflow: its nodes, the ways after a failure, what is refused, and that AWX gets exactly that."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from awx_server import TOKEN, Awx, add_step_template, running
+
+from e2e_ansible.api import plan
+from e2e_ansible.awx.client import AwxError, Client, Server
+from e2e_ansible.awx.publish import find_template, publish
+from e2e_ansible.awx.workflow import Workflow, exported, workflow_of
+from e2e_ansible.errors import SuiteError, UsageError
+from e2e_ansible.suite.load import parse_suite
+
+WITH_NODES = [{"step": "deploy"}, {"step": "stop_node", "target_node": "n12"}]
+COMMAND = {"step": "custom_command", "custom_command": ["echo", "5"]}
+
+
+@pytest.fixture
+def awx(tmp_path: Path) -> Iterator[Awx]:
+    with running(tmp_path) as server:
+        yield server
+
+
+def made(workflow: list[dict[str, Any]], keep: Any = None, **more: Any) -> Workflow:
+    text = json.dumps({"test_suites": {"t": {"workflow": workflow, **more}}})
+    suite = parse_suite(text.encode(), "s.json")
+    (compiled,) = plan(suite)
+    return workflow_of(compiled, suite.tests[0], keep=keep)
+
+
+def edges(workflow: Workflow) -> list[str]:
+    return [
+        f"{node.identifier} -{kind}-> {other}"
+        for node in workflow.nodes
+        for kind in ("success", "failure", "always")
+        for other in getattr(node, kind)
+    ]
+
+
+def test_a_step_that_passes_leads_on_and_one_that_fails_to_logs_and_clean_up() -> None:
+    assert edges(made(WITH_NODES)) == [
+        "01-deploy -success-> 02-stop-node",
+        "01-deploy -failure-> collect",
+        "02-stop-node -success-> clean-up",
+        "02-stop-node -failure-> collect",
+        "collect -always-> clean-up-after-failure",
+        "clean-up-after-failure -always-> result",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("keep", "names"),
+    [
+        ("never", ["clean-up", "collect", "clean-up-after-failure", "result"]),
+        ("on-failure", ["clean-up", "collect", "result"]),
+        ("always", ["collect", "result"]),
+    ],
+)
+def test_the_policy_of_the_nodes_is_in_the_graph(keep: str, names: list[str]) -> None:
+    for workflow in (made(WITH_NODES, keep=keep), made(WITH_NODES, **{"keep": keep})):
+        assert [node.identifier for node in workflow.nodes][2:] == names
+
+
+def test_a_suite_that_removes_its_nodes_is_not_cleaned_up_twice() -> None:
+    names = [node.identifier for node in made([*WITH_NODES, {"step": "destroy"}]).nodes]
+    assert names == ["01-deploy", "02-stop-node", "03-destroy", "collect", "clean-up-after-failure", "result"]
+
+
+def test_without_nodes_there_is_nothing_to_clean_up() -> None:
+    workflow = made([COMMAND])
+    assert edges(workflow) == ["01-custom-command -failure-> result"]
+    assert workflow.nodes[0].extra_data == {
+        "e2e_step": "custom_command",
+        "e2e_options": '{"custom_command": ["echo", "5"]}',
+    }
+    assert workflow.nodes[0].timeout_seconds == 330
+    assert json.loads(workflow.variables["e2e_parameters"])["cluster_size"] == 3
+
+
+@pytest.mark.parametrize(
+    ("step", "words"),
+    [
+        ({"step": "validate", "checks": ["data_integrity"]}, "data_integrity needs a client"),
+        ({"step": "validate", "checks": ["ours"]}, "the check 'ours' is code beside the suite"),
+    ],
+)
+def test_what_awx_cannot_do_is_refused_with_its_place(step: dict[str, Any], words: str) -> None:
+    from e2e_ansible.checks import ValidationRegistry
+    from e2e_ansible.checks.registry import isolated
+
+    with isolated():
+        ValidationRegistry.register("ours", "one of ours", lambda context: True)
+        with pytest.raises(SuiteError, match=f"s.json:1:.*{words}"):
+            made([{"step": "deploy"}, step])
+
+
+def test_an_export_is_what_the_module_takes() -> None:
+    (workflow,) = exported([made(WITH_NODES)], organization="Ours")["awx_workflows"]
+    first = workflow["workflow_nodes"][0]
+    assert first["unified_job_template"] == {
+        "name": "e2e step",
+        "type": "job_template",
+        "organization": {"name": "Ours"},
+    }
+    assert first["related"] == {
+        "success_nodes": [{"identifier": "02-stop-node"}],
+        "failure_nodes": [{"identifier": "collect"}],
+    }
+
+
+def nodes(awx: Awx, template: int) -> dict[str, Any]:
+    found = awx.state.related("workflow_job_templates", template, "workflow_nodes")
+    names = {node["id"]: node["identifier"] for node in found}
+    kinds = ("success", "failure", "always")
+    return {
+        node["identifier"]: {kind: [names[other] for other in node[f"{kind}_nodes"]] for kind in kinds}
+        for node in found
+    }
+
+
+def test_a_workflow_is_made_once_and_changed_when_it_differs(awx: Awx) -> None:
+    client = Client(Server(awx.host, TOKEN))
+    add_step_template(awx)
+    wanted = made(WITH_NODES)
+    template = publish(client, wanted)
+    found = nodes(awx, template["id"])
+    assert found == {
+        node.identifier: {
+            "success": list(node.success),
+            "failure": list(node.failure),
+            "always": list(node.always),
+        }
+        for node in wanted.nodes
+    }
+    asked = len(awx.asked("POST"))
+    assert publish(client, wanted)["id"] == template["id"]
+    assert len(awx.asked("POST")) == asked
+    assert awx.asked("DELETE") == awx.asked("PATCH") == []
+    other = made([*WITH_NODES, {"step": "start_node", "target_node": "n12"}])
+    assert publish(client, other)["id"] == template["id"]
+    assert list(nodes(awx, template["id"])) == [node.identifier for node in other.nodes]
+
+
+def test_a_workflow_that_was_half_made_is_made_whole(awx: Awx) -> None:
+    client = Client(Server(awx.host, TOKEN, patience_seconds=0))
+    add_step_template(awx)
+    awx.fault("success_nodes", 500)
+    with pytest.raises(AwxError):
+        publish(client, made(WITH_NODES))
+    template = publish(client, made(WITH_NODES))
+    assert nodes(awx, template["id"])["01-deploy"]["success"] == ["02-stop-node"]
+
+
+def test_a_template_that_is_missing_is_said_with_what_makes_it(awx: Awx) -> None:
+    client = Client(Server(awx.host, TOKEN))
+    with pytest.raises(AwxError, match="AWX has no job template 'e2e step'") as caught:
+        publish(client, made(WITH_NODES))
+    assert "awx_setup.yml" in caught.value.hint
+    add_step_template(awx)
+    with pytest.raises(AwxError, match="no job template 'e2e stop'") as caught:
+        find_template(client, "e2e stop")
+    assert caught.value.hint == "did you mean 'e2e step'?"
+    publish(client, made(WITH_NODES))
+    with pytest.raises(UsageError, match="'e2e s: t' is a workflow"):
+        find_template(client, "e2e s: t")
