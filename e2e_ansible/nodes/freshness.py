@@ -6,7 +6,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from e2e_ansible.providers.local.record import default_home
+from e2e_ansible.providers.home import default_home
 
 __all__ = ["touch", "touched_at"]
 

@@ -22,8 +22,7 @@ from e2e_ansible.providers.base import (
     PowerResult,
 )
 from e2e_ansible.providers.cloud.sdk import load
-from e2e_ansible.providers.local.record import checked_id, checked_nodes
-from e2e_ansible.providers.local.system import reported
+from e2e_ansible.providers.names import checked_id, checked_nodes
 from e2e_ansible.providers.redfish import Redfish, operate
 from e2e_ansible.providers.static_inventory import (
     VARIABLE,
@@ -34,6 +33,7 @@ from e2e_ansible.providers.static_inventory import (
     refuse_controller,
 )
 from e2e_ansible.providers.static_record import StaticDeployment, StaticNode, StaticRecord, StaticStore
+from e2e_ansible.providers.system import reported
 
 __all__ = ["BY_HAND", "StaticProvider"]
 

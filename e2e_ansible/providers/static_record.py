@@ -10,10 +10,11 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from e2e_ansible.errors import ProviderError
+from e2e_ansible.providers.home import default_home
 from e2e_ansible.providers.local.mounts import remove_tree
-from e2e_ansible.providers.local.record import checked_id, default_home
-from e2e_ansible.providers.local.system import locked, sync_folder, write_durably
+from e2e_ansible.providers.names import checked_id
 from e2e_ansible.providers.static_inventory import Machine
+from e2e_ansible.providers.system import locked, sync_folder, write_durably
 
 __all__ = ["StaticDeployment", "StaticNode", "StaticRecord", "StaticStore"]
 

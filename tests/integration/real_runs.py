@@ -23,8 +23,8 @@ from e2e_ansible.compile.compiler import compile_suite
 from e2e_ansible.compile.plan import Plan
 from e2e_ansible.engine.protocol import Engine
 from e2e_ansible.judge.result import RunResult, StepResult, TestResult
+from e2e_ansible.providers.home import default_home
 from e2e_ansible.providers.local.driver import LocalProvider
-from e2e_ansible.providers.local.record import default_home
 from e2e_ansible.providers.registry import get_provider
 from e2e_ansible.report.notice import Notice, StepStarted, TaskStarted, TestStarted
 from e2e_ansible.run.clean_up import destroy_run

@@ -15,8 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from e2e_ansible.providers.base import DeploymentSpec, Node, NodeSpec, Operation, Provider
+from e2e_ansible.providers.home import default_home
 from e2e_ansible.providers.local.deployment import local_node
-from e2e_ansible.providers.local.record import Store, default_home
+from e2e_ansible.providers.local.record import Store
 from e2e_ansible.providers.registry import get_provider
 
 REPOSITORY = Path(__file__).resolve().parents[2]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -209,6 +210,22 @@ class TestAws(CloudCases):
         else:
             assert world.provider.create(DEPLOYMENT) is True
             assert len(world.fake.made()) == 3, "what the killed process had made is taken over"
+
+    def test_the_inventory_of_the_collection_of_aws(self, world: World) -> None:
+        """With it in place of ours, the nodes have their names, and the roles find what they need."""
+        world.create()
+        world.provider.power(DEPLOYMENT, "n12", Operation.OFF, 10)
+        source = ("-i", "inventories/upstream/aws_ec2.yml")
+        listed = json.loads(world.run("ansible-inventory", *source, "--list").stdout)
+        assert (listed["power_running"]["hosts"], listed["power_stopped"]["hosts"]) == (
+            ["n11", "n13"],
+            ["n12"],
+        )
+        address = world.nodes()["n11"].variables["ansible_host"]
+        assert listed["_meta"]["hostvars"]["n11"]["ansible_host"] == {"__ansible_unsafe": address}
+        on = ("-l", "n12", "-e", "node_power_operation=state")
+        done = world.run("ansible-playbook", *source, "playbooks/node_power.yml", *on)
+        assert "n12 is off" in done.stdout, done.stdout + done.stderr
 
     def test_endpoint_that_speaks_no_tls(self, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("AWS_ENDPOINT_URL", world.fake.url.replace("http:", "https:"))

@@ -17,7 +17,7 @@ from role_nodes import MADE, REPOSITORY, Cluster, cluster
 
 from e2e_ansible.nodes.observation import PowerState
 from e2e_ansible.providers.base import Operation
-from e2e_ansible.providers.local.record import default_home
+from e2e_ansible.providers.home import default_home
 from e2e_ansible.providers.registry import get_provider
 
 pytestmark = pytest.mark.nodes

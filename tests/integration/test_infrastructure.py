@@ -28,7 +28,8 @@ from role_nodes import Cluster
 
 from e2e_ansible.engine.runner import RunnerEngine
 from e2e_ansible.errors import InfrastructureError
-from e2e_ansible.providers.local.record import Deployment, Store, default_home
+from e2e_ansible.providers.home import default_home
+from e2e_ansible.providers.local.record import Deployment, Store
 
 pytestmark = pytest.mark.nodes
 

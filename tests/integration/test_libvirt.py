@@ -22,8 +22,8 @@ from role_nodes import REPOSITORY
 from e2e_ansible.deadline import Deadline
 from e2e_ansible.nodes.observation import PowerState
 from e2e_ansible.providers.base import DeploymentSpec, Node, NodeSpec, Operation
+from e2e_ansible.providers.home import default_home
 from e2e_ansible.providers.libvirt.driver import LibvirtProvider
-from e2e_ansible.providers.local.record import default_home
 
 pytestmark = pytest.mark.nodes
 

@@ -28,7 +28,7 @@ from e2e_ansible.judge.record import AttemptEnded, AttemptRecord, StepRecord
 from e2e_ansible.judge.result import StepResult
 from e2e_ansible.judge.step import judge_step
 from e2e_ansible.providers.base import Operation
-from e2e_ansible.providers.local.record import default_home
+from e2e_ansible.providers.home import default_home
 from e2e_ansible.providers.registry import get_provider
 
 pytestmark = pytest.mark.nodes

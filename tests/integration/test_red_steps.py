@@ -25,7 +25,7 @@ from role_nodes import REPOSITORY, Cluster
 
 from e2e_ansible.engine.runner import RunnerEngine
 from e2e_ansible.providers.base import Operation
-from e2e_ansible.providers.local.record import default_home
+from e2e_ansible.providers.home import default_home
 from e2e_ansible.steps.registry import step_types
 
 pytestmark = pytest.mark.nodes

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from real_runs import Desk, Done, one_test, traces, write_suite
 
-from e2e_ansible.providers.local.record import default_home
+from e2e_ansible.providers.home import default_home
 
 pytestmark = pytest.mark.nodes
 

@@ -34,7 +34,7 @@ from e2e_ansible.providers.cloud.machine import (
 from e2e_ansible.providers.cloud.quota import Reservations
 from e2e_ansible.providers.cloud.record import CloudDeployment, CloudStore, new_record
 from e2e_ansible.providers.cloud.trouble import patiently
-from e2e_ansible.providers.local.system import locked, reported
+from e2e_ansible.providers.system import locked, reported
 
 __all__ = ["CloudProvider"]
 

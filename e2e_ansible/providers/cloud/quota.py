@@ -14,7 +14,7 @@ from e2e_ansible.providers.cloud.creation import Pace
 from e2e_ansible.providers.cloud.machine import Cloud, Place
 from e2e_ansible.providers.cloud.record import CloudStore
 from e2e_ansible.providers.cloud.trouble import CloudError, Trouble, patiently
-from e2e_ansible.providers.local.system import write_durably
+from e2e_ansible.providers.system import write_durably
 
 __all__ = ["Reservations"]
 

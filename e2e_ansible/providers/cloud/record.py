@@ -28,9 +28,10 @@ from e2e_ansible.providers.cloud.machine import (
     Order,
     Place,
 )
+from e2e_ansible.providers.home import default_home
 from e2e_ansible.providers.local.mounts import remove_tree
-from e2e_ansible.providers.local.record import checked_id, checked_nodes, default_home
-from e2e_ansible.providers.local.system import locked, run, sync_folder, write_durably
+from e2e_ansible.providers.names import checked_id, checked_nodes
+from e2e_ansible.providers.system import locked, run, sync_folder, write_durably
 
 __all__ = ["Act", "CloudDeployment", "CloudRecord", "CloudStore", "new_record"]
 

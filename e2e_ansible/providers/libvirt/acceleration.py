@@ -16,7 +16,7 @@ from e2e_ansible.providers.cloud.trouble import CloudError
 from e2e_ansible.providers.libvirt.domain import Disk, Domain, domain_xml
 from e2e_ansible.providers.libvirt.storage import Pool
 from e2e_ansible.providers.libvirt.virsh import Virsh
-from e2e_ansible.providers.local.system import locked, write_durably
+from e2e_ansible.providers.system import locked, write_durably
 
 __all__ = ["SETTING", "Answer", "accelerator", "known_answer"]
 

@@ -14,7 +14,7 @@ from e2e_ansible.providers.libvirt.domain import Boot
 from e2e_ansible.providers.libvirt.image import COMMAND_LINE, GIGABYTES, ensure_image, image_key
 from e2e_ansible.providers.libvirt.storage import Pool
 from e2e_ansible.providers.local.image import DEFAULT_SUITE
-from e2e_ansible.providers.local.system import locked, run
+from e2e_ansible.providers.system import locked, run
 
 __all__ = ["OWN_IMAGE", "Base", "ensure_base"]
 

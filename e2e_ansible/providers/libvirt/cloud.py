@@ -25,6 +25,7 @@ from e2e_ansible.providers.cloud.machine import (
     Resource,
 )
 from e2e_ansible.providers.cloud.trouble import CloudError, Trouble
+from e2e_ansible.providers.home import default_home
 from e2e_ansible.providers.libvirt.acceleration import accelerator
 from e2e_ansible.providers.libvirt.base import OWN_IMAGE, Base, ensure_base
 from e2e_ansible.providers.libvirt.doctor import findings
@@ -39,7 +40,6 @@ from e2e_ansible.providers.libvirt.network import (
 from e2e_ansible.providers.libvirt.seed import SERIAL, make_seed
 from e2e_ansible.providers.libvirt.storage import Pool, Volume
 from e2e_ansible.providers.libvirt.virsh import Virsh, default_uri, passing
-from e2e_ansible.providers.local.record import default_home
 
 __all__ = ["LibvirtCloud"]
 

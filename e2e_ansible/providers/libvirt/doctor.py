@@ -12,7 +12,7 @@ from e2e_ansible.providers.base import Finding
 from e2e_ansible.providers.libvirt.acceleration import SETTING, known_answer
 from e2e_ansible.providers.libvirt.image import image_key
 from e2e_ansible.providers.libvirt.virsh import Virsh
-from e2e_ansible.providers.local.system import PROGRAMS
+from e2e_ansible.providers.system import PROGRAMS
 
 __all__ = ["findings"]
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from e2e_ansible.providers.local.image import DEFAULT_SUITE, mirror, mmdebstrap, recipe
 from e2e_ansible.providers.local.mounts import remove_tree
-from e2e_ansible.providers.local.system import locked, reported, run, sync_folder
+from e2e_ansible.providers.system import locked, reported, run, sync_folder
 
 __all__ = ["COMMAND_LINE", "GIGABYTES", "Image", "ensure_image", "image_key"]
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from e2e_ansible.errors import ProviderError
 from e2e_ansible.providers.cloud.machine import Order
-from e2e_ansible.providers.local.system import PROGRAMS, run
+from e2e_ansible.providers.system import PROGRAMS, run
 
 __all__ = ["SERIAL", "make_seed"]
 

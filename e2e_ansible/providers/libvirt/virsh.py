@@ -12,7 +12,7 @@ from contextlib import contextmanager
 
 from e2e_ansible.errors import ProviderError
 from e2e_ansible.providers.cloud.trouble import CloudError, Trouble
-from e2e_ansible.providers.local.system import PROGRAMS, try_run
+from e2e_ansible.providers.system import PROGRAMS, try_run
 
 __all__ = ["INSTALL", "Virsh", "default_uri", "passing"]
 

@@ -17,7 +17,7 @@ from e2e_ansible.providers.local.cgroups import remove_groups
 from e2e_ansible.providers.local.mounts import mounts_below, remove_tree, unmount_below
 from e2e_ansible.providers.local.node import LocalNode
 from e2e_ansible.providers.local.record import Deployment, DeploymentRecord, NodeRecord, Store
-from e2e_ansible.providers.local.system import locked, run, write_durably
+from e2e_ansible.providers.system import locked, run, write_durably
 
 __all__ = ["create", "destroy", "leftovers", "local_node", "local_nodes", "make_secrets"]
 

@@ -10,21 +10,15 @@ from e2e_ansible.deadline import Deadline
 from e2e_ansible.errors import ProviderError, UnsupportedOperation
 from e2e_ansible.nodes.observation import PowerState
 from e2e_ansible.providers.base import Deployed, DeploymentSpec, Finding, Node, Operation, PowerResult
+from e2e_ansible.providers.home import default_home
 from e2e_ansible.providers.local import deployment as work
 from e2e_ansible.providers.local import network
 from e2e_ansible.providers.local.doctor import findings
 from e2e_ansible.providers.local.image import ensure_image
 from e2e_ansible.providers.local.node import LocalNode
-from e2e_ansible.providers.local.record import (
-    Deployment,
-    DeploymentRecord,
-    Store,
-    checked_id,
-    checked_nodes,
-    default_home,
-    new_record,
-)
-from e2e_ansible.providers.local.system import reported
+from e2e_ansible.providers.local.record import Deployment, DeploymentRecord, Store, new_record
+from e2e_ansible.providers.names import checked_id, checked_nodes
+from e2e_ansible.providers.system import reported
 
 __all__ = ["LocalProvider"]
 

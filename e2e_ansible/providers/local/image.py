@@ -14,7 +14,7 @@ from pathlib import Path
 
 from e2e_ansible.errors import ProviderError, UsageError
 from e2e_ansible.providers.local.mounts import remove_tree
-from e2e_ansible.providers.local.system import locked, reported, sync_folder, tail
+from e2e_ansible.providers.system import locked, reported, sync_folder, tail
 
 __all__ = ["DEFAULT_SUITE", "ensure_image", "image_key", "mirror", "mmdebstrap", "recipe"]
 

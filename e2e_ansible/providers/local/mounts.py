@@ -8,7 +8,7 @@ from pathlib import Path
 
 from e2e_ansible.deadline import Deadline
 from e2e_ansible.errors import CleanUpError, ProviderError
-from e2e_ansible.providers.local.system import run, try_run
+from e2e_ansible.providers.system import run, try_run
 
 __all__ = ["mount_overlay", "mounts_below", "remove_tree", "unmount_below"]
 

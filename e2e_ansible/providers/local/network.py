@@ -11,7 +11,7 @@ from pathlib import Path
 from e2e_ansible.deadline import Deadline
 from e2e_ansible.errors import ProviderError
 from e2e_ansible.providers.local.record import DeploymentRecord
-from e2e_ansible.providers.local.system import run, try_run, write_durably
+from e2e_ansible.providers.system import run, try_run, write_durably
 
 __all__ = ["bring_up", "choose_subnet", "host_networks", "leftovers", "take_down"]
 

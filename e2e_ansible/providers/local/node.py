@@ -18,7 +18,7 @@ from e2e_ansible.providers.local.mounts import mount_overlay
 from e2e_ansible.providers.local.network import remove_cable
 from e2e_ansible.providers.local.processes import Process
 from e2e_ansible.providers.local.record import Deployment, NodeRecord
-from e2e_ansible.providers.local.system import PROGRAMS, locked, run, tail, write_durably
+from e2e_ansible.providers.system import PROGRAMS, locked, run, tail, write_durably
 
 __all__ = ["LocalNode"]
 

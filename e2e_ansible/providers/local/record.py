@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
-import re
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -13,18 +11,16 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from e2e_ansible.errors import ProviderError, UsageError
+from e2e_ansible.errors import ProviderError
 from e2e_ansible.providers.base import DeploymentSpec, NodeSpec
 from e2e_ansible.providers.local.image import DEFAULT_SUITE, image_key
 from e2e_ansible.providers.local.mounts import remove_tree
-from e2e_ansible.providers.local.system import locked, sync_folder, write_durably
+from e2e_ansible.providers.names import checked_id, checked_nodes
+from e2e_ansible.providers.system import locked, sync_folder, write_durably
 
-__all__ = ["Deployment", "DeploymentRecord", "NodeRecord", "Store", "default_home"]
+__all__ = ["Deployment", "DeploymentRecord", "NodeRecord", "Store"]
 
-_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
-_NODE_NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _FIRST_HOST = 11
-_MOST_NODES = 200
 _INTERFACE_NAME_ROOM = 12
 _RECORD = "deployment.json"
 
@@ -174,24 +170,6 @@ class Store:
             remove_tree(gone)
 
 
-def default_home() -> Path:
-    """`$E2E_ANSIBLE_HOME`, or the system's folder for variable state."""
-    return Path(os.environ.get("E2E_ANSIBLE_HOME") or "/var/lib/e2e-ansible").resolve()
-
-
-def checked_id(deployment: str) -> str:
-    """The id itself.
-
-    Raises:
-        UsageError: it has other characters than lower-case letters, digits and dashes, or more than 63.
-    """
-    if not _ID.fullmatch(deployment):
-        raise UsageError(
-            f"{deployment!r} is no deployment id", hint="use a-z, 0-9 and -, at most 63, not beginning with -"
-        )
-    return deployment
-
-
 def new_record(spec: DeploymentSpec, home: Path, subnet: IPv4Network) -> DeploymentRecord:
     """Fix every name of a deployment. The tag depends on home and id, so that two homes share no name."""
     tag = hashlib.sha256(f"{home}\0{spec.id}".encode()).hexdigest()[:6]
@@ -207,23 +185,6 @@ def new_record(spec: DeploymentSpec, home: Path, subnet: IPv4Network) -> Deploym
         image=image_key(suite),
         nodes=_nodes(tag, subnet, checked_nodes(spec.nodes)),
     )
-
-
-def checked_nodes(nodes: Sequence[NodeSpec]) -> Sequence[NodeSpec]:
-    """The nodes themselves.
-
-    Raises:
-        UsageError: none, too many, a name twice, or a name that is no host name.
-    """
-    names = [node.name for node in nodes]
-    if not 1 <= len(names) <= _MOST_NODES:
-        raise UsageError(f"a deployment has 1 to {_MOST_NODES} nodes, not {len(names)}")
-    if len(set(names)) != len(names):
-        raise UsageError(f"node names are not unique: {', '.join(sorted(names))}")
-    for name in names:
-        if not _NODE_NAME.fullmatch(name):
-            raise UsageError(f"{name!r} is no host name")
-    return nodes
 
 
 def _nodes(tag: str, subnet: IPv4Network, nodes: Sequence[NodeSpec]) -> tuple[NodeRecord, ...]:

@@ -16,7 +16,7 @@ from e2e_ansible.providers.cloud.driver import CloudProvider
 from e2e_ansible.providers.cloud.machine import Place
 from e2e_ansible.providers.cloud.record import CloudDeployment, CloudStore
 from e2e_ansible.providers.cloud.trouble import CloudError, Trouble
-from e2e_ansible.providers.local.system import locked
+from e2e_ansible.providers.system import locked
 
 NODES = ("n11", "n12", "n13")
 PLACES = {"zones": ["a", "b"], "instance_type": ["small", "big"]}

@@ -214,6 +214,6 @@ def test_what_a_killed_process_has_begun_is_cleared_by_the_next(tmp_path: Path) 
 
 def test_without_ssh_keygen_it_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     made, _ = provider(tmp_path)
-    monkeypatch.setattr("e2e_ansible.providers.local.system.PROGRAMS", str(tmp_path))
+    monkeypatch.setattr("e2e_ansible.providers.system.PROGRAMS", str(tmp_path))
     with pytest.raises(ProviderError, match="ssh-keygen is not installed"):
         made.prepare(DeploymentSpec(id="demo", nodes=(NODE,)))

@@ -189,7 +189,7 @@ def test_an_image_over_another_one_is_refused(tmp_path: Path, monkeypatch: pytes
         def open(self) -> None:
             pass
 
-    from e2e_ansible.providers.local.system import run
+    from e2e_ansible.providers.system import run
 
     base, over = tmp_path / "base.qcow2", tmp_path / "over.qcow2"
     run(["qemu-img", "create", "-q", "-f", "qcow2", str(base), "1M"])

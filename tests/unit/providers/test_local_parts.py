@@ -11,8 +11,8 @@ from e2e_ansible.errors import CleanUpError, ProviderError, UsageError
 from e2e_ansible.providers.local import doctor, image, mounts
 from e2e_ansible.providers.local.cgroups import groups
 from e2e_ansible.providers.local.deployment import resolver
-from e2e_ansible.providers.local.system import locked, run, tail, write_durably
 from e2e_ansible.providers.registry import get_provider, provider_names
+from e2e_ansible.providers.system import locked, run, tail, write_durably
 
 
 class Clock:

@@ -10,7 +10,8 @@ import pytest
 from e2e_ansible.errors import ProviderError, UsageError
 from e2e_ansible.providers.base import DeploymentSpec, NodeSpec
 from e2e_ansible.providers.local.network import POOL, choose_subnet, ruleset
-from e2e_ansible.providers.local.record import DeploymentRecord, Store, checked_id, new_record
+from e2e_ansible.providers.local.record import DeploymentRecord, Store, new_record
+from e2e_ansible.providers.names import checked_id
 
 SUBNET = IPv4Network("10.203.7.0/24")
 
