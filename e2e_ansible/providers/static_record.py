@@ -4,21 +4,17 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 from e2e_ansible.errors import ProviderError
 from e2e_ansible.providers.home import default_home
-from e2e_ansible.providers.local.mounts import remove_tree
-from e2e_ansible.providers.names import checked_id
 from e2e_ansible.providers.static_inventory import Machine
-from e2e_ansible.providers.system import locked, sync_folder, write_durably
+from e2e_ansible.providers.store import Record, RecordFolder, Store
+from e2e_ansible.providers.system import write_durably
 
 __all__ = ["StaticDeployment", "StaticNode", "StaticRecord", "StaticStore"]
-
-_RECORD = "deployment.json"
 
 
 class StaticNode(BaseModel):
@@ -32,12 +28,9 @@ class StaticNode(BaseModel):
     keys: frozenset[str] = frozenset()
 
 
-class StaticRecord(BaseModel):
+class StaticRecord(Record):
     """A deployment; `folder` is that of its run, or ''. Times are in seconds since 1970; it holds no secret."""
 
-    model_config = ConfigDict(frozen=True)
-
-    id: str
     owner: str
     run: str
     folder: str
@@ -48,14 +41,8 @@ class StaticRecord(BaseModel):
     nodes: tuple[StaticNode, ...]
 
 
-class StaticDeployment:
+class StaticDeployment(RecordFolder[StaticRecord]):
     """A record with its folder (0700): known hosts, and the password of the database's client."""
-
-    def __init__(self, folder: Path, record: StaticRecord) -> None:
-        self.folder = folder
-        self.record = record
-        self.known_hosts = folder / "known_hosts"
-        self.client_password = folder / "client_password"
 
     def node(self, name: str) -> StaticNode:
         """One node.
@@ -70,39 +57,14 @@ class StaticDeployment:
         raise ProviderError(f"deployment {self.record.id} has no node {name!r}; it has {names}")
 
 
-class StaticStore:
+class StaticStore(Store[StaticRecord, StaticDeployment]):
     """All deployments of existing machines below the home folder."""
 
+    record_type = StaticRecord
+    folder_type = StaticDeployment
+
     def __init__(self, home: Path | None = None) -> None:
-        self.folder = (home or default_home()) / "static"
-
-    def ids(self) -> list[str]:
-        """Ids of all recorded deployments, sorted."""
-        if not self.folder.is_dir():
-            return []
-        return sorted(entry.name for entry in self.folder.iterdir() if (entry / _RECORD).is_file())
-
-    def find(self, deployment: str) -> StaticDeployment | None:
-        """A recorded deployment, None when there is none of that id.
-
-        Raises:
-            ProviderError: its record cannot be read.
-        """
-        folder = self.folder / checked_id(deployment)
-        try:
-            text = (folder / _RECORD).read_text(encoding="utf-8")
-            return StaticDeployment(folder, StaticRecord.model_validate_json(text))
-        except FileNotFoundError:
-            return None
-        except (OSError, ValidationError) as error:
-            raise ProviderError(f"the record of deployment {deployment} cannot be read: {error}") from error
-
-    @contextmanager
-    def lock(self, seconds: float = 60) -> Iterator[None]:
-        """Keep other processes of this controller from reserving machines."""
-        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with locked(self.folder / "lock", seconds):
-            yield
+        super().__init__(home or default_home(), "static")
 
     def refuse_taken(self, machines: Iterable[Machine]) -> None:
         """Raise if a recorded deployment has one of the machines.
@@ -122,28 +84,9 @@ class StaticStore:
                     "gives the machine back as it is",
                 )
 
-    def add(self, record: StaticRecord) -> StaticDeployment:
-        """Make a deployment's folder with its record, or not at all. Call it under the lock."""
-        for stale in (*self.folder.glob(".new-*"), *self.folder.glob(".gone-*")):
-            remove_tree(stale)
-        fresh = self.folder / f".new-{record.id}"
-        fresh.mkdir(mode=0o700)
-        made = StaticDeployment(fresh, record)
-        made.known_hosts.touch(mode=0o600)
-        write_durably(made.client_password, secrets.token_urlsafe(24))
-        write_durably(fresh / _RECORD, record.model_dump_json(indent=2) + "\n")
-        fresh.rename(self.folder / record.id)
-        sync_folder(self.folder)
-        return StaticDeployment(self.folder / record.id, record)
-
-    def forget(self, deployment: StaticDeployment) -> None:
-        """Remove a deployment's folder; under its name it is there completely or not at all."""
-        gone = self.folder / f".gone-{deployment.record.id}"
-        with self.lock():
-            if gone.exists():
-                remove_tree(gone)
-            deployment.folder.rename(gone)
-            remove_tree(gone)
+    def _fill(self, fresh: StaticDeployment) -> None:
+        fresh.known_hosts.touch(mode=0o600)
+        write_durably(fresh.client_password, secrets.token_urlsafe(24))
 
     def _owners(self) -> Iterator[tuple[str, tuple[StaticRecord, StaticNode]]]:
         for name in self.ids():

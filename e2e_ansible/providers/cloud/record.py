@@ -8,13 +8,12 @@ import os
 import re
 import secrets
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from e2e_ansible.errors import ProviderError, UsageError
+from e2e_ansible.errors import UsageError
 from e2e_ansible.providers.base import DeploymentSpec, NodeSpec
 from e2e_ansible.providers.cloud.machine import (
     ADDRESS_TAG,
@@ -29,13 +28,12 @@ from e2e_ansible.providers.cloud.machine import (
     Place,
 )
 from e2e_ansible.providers.home import default_home
-from e2e_ansible.providers.local.mounts import remove_tree
 from e2e_ansible.providers.names import checked_id, checked_nodes
-from e2e_ansible.providers.system import locked, run, sync_folder, write_durably
+from e2e_ansible.providers.store import Record, RecordFolder, Store
+from e2e_ansible.providers.system import run, write_durably
 
 __all__ = ["Act", "CloudDeployment", "CloudRecord", "CloudStore", "new_record"]
 
-_RECORD = "deployment.json"
 _LEDGER = "ledger.jsonl"
 _LIVES_HOURS = 24.0
 _MOST_HOURS = 8760.0
@@ -58,16 +56,13 @@ package_update: false
 """
 
 
-class CloudRecord(BaseModel):
+class CloudRecord(Record):
     """Everything that is needed to make a deployment, to find it again and to remove it.
 
     `places` are tried in order. `tag` makes names of machines unique in an account that several controllers use.
     `folder` is the run folder on this controller, '' when it was made by hand.
     """
 
-    model_config = ConfigDict(frozen=True)
-
-    id: str
     provider: str
     owner: str
     run: str
@@ -129,15 +124,11 @@ class Act(BaseModel):
     error: str = ""
 
 
-class CloudDeployment:
+class CloudDeployment(RecordFolder[CloudRecord]):
     """A record with its folder (0700): keys, known hosts, ledger."""
 
     def __init__(self, folder: Path, record: CloudRecord) -> None:
-        self.folder = folder
-        self.record = record
-        self.key = folder / "id_ed25519"
-        self.known_hosts = folder / "known_hosts"
-        self.client_password = folder / "client_password"
+        super().__init__(folder, record)
         self._ledger = folder / _LEDGER
 
     @property
@@ -176,80 +167,20 @@ class CloudDeployment:
         return {name: act.at for name, act in last.items() if act.act == "asked"}
 
 
-class CloudStore:
+class CloudStore(Store[CloudRecord, CloudDeployment]):
     """All deployments of one provider below the home folder (0700)."""
 
+    record_type = CloudRecord
+    folder_type = CloudDeployment
+
     def __init__(self, provider: str, home: Path | None = None) -> None:
-        self.home = home or default_home()
-        self.folder = self.home / "clouds" / provider
-        self._provider = provider
+        super().__init__(home or default_home(), "clouds", provider)
 
-    def ids(self) -> list[str]:
-        """Ids of all recorded deployments, sorted."""
-        if not self.folder.is_dir():
-            return []
-        return sorted(entry.name for entry in self.folder.iterdir() if (entry / _RECORD).is_file())
-
-    def find(self, deployment: str) -> CloudDeployment | None:
-        """A recorded deployment, None when there is none of that id.
-
-        Raises:
-            ProviderError: its record cannot be read.
-        """
-        folder = self.folder / checked_id(deployment)
-        try:
-            text = (folder / _RECORD).read_text(encoding="utf-8")
-            return CloudDeployment(folder, CloudRecord.model_validate_json(text))
-        except FileNotFoundError:
-            return None
-        except (OSError, ValidationError) as error:
-            raise ProviderError(f"the record of deployment {deployment} cannot be read: {error}") from error
-
-    def load(self, deployment: str) -> CloudDeployment:
-        """A recorded deployment.
-
-        Raises:
-            ProviderError: there is none of that id.
-        """
-        found = self.find(deployment)
-        if found is None:
-            text = f"deployment {deployment} of provider {self._provider} is not known here"
-            raise ProviderError(text, hint=f"looked in {self.folder}")
-        return found
-
-    @contextmanager
-    def lock(self, seconds: float = 60) -> Iterator[None]:
-        """Keep other processes of this controller from adding, and from taking the same quota."""
-        self.home.mkdir(mode=0o700, parents=True, exist_ok=True)
-        for folder in (self.folder.parent, self.folder):
-            folder.mkdir(mode=0o700, exist_ok=True)
-        with locked(self.folder / "lock", seconds):
-            yield
-
-    def add(self, record: CloudRecord) -> CloudDeployment:
-        """Make a deployment's folder, with its record and keys or not at all. Call it under the lock."""
-        for stale in (*self.folder.glob(".new-*"), *self.folder.glob(".gone-*")):
-            remove_tree(stale)
-        fresh = self.folder / f".new-{record.id}"
-        fresh.mkdir(mode=0o700)
-        made = CloudDeployment(fresh, record)
-        run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", record.id, "-f", str(made.key)])
-        made.known_hosts.touch(mode=0o600)
-        write_durably(made.client_password, secrets.token_urlsafe(24))
-        (fresh / _LEDGER).touch(mode=0o600)
-        write_durably(fresh / _RECORD, record.model_dump_json(indent=2) + "\n")
-        fresh.rename(self.folder / record.id)
-        sync_folder(self.folder)
-        return self.load(record.id)
-
-    def forget(self, deployment: CloudDeployment) -> None:
-        """Remove a deployment's folder; under its name it is there completely or not at all."""
-        gone = self.folder / f".gone-{deployment.record.id}"
-        with self.lock():
-            if gone.exists():
-                remove_tree(gone)
-            deployment.folder.rename(gone)
-            remove_tree(gone)
+    def _fill(self, fresh: CloudDeployment) -> None:
+        run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", fresh.record.id, "-f", str(fresh.key)])
+        fresh.known_hosts.touch(mode=0o600)
+        write_durably(fresh.client_password, secrets.token_urlsafe(24))
+        (fresh.folder / _LEDGER).touch(mode=0o600)
 
 
 def new_record(spec: DeploymentSpec, cloud: Cloud, home: Path, at: float) -> CloudRecord:

@@ -111,7 +111,7 @@ class LocalProvider:
                 things=tuple(f"container {node.machine}" for node in found.record.nodes),
                 run=Path(found.record.owner).name,
                 folder=found.record.owner,
-                created=(found.folder / "deployment.json").stat().st_mtime,
+                created=found.recorded,
             )
             for name in self._store.ids()
             if (found := self._store.find(name))

@@ -4,25 +4,23 @@ from __future__ import annotations
 
 import hashlib
 import uuid
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from ipaddress import IPv4Network
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 from e2e_ansible.errors import ProviderError
+from e2e_ansible.providers import store
 from e2e_ansible.providers.base import DeploymentSpec, NodeSpec
 from e2e_ansible.providers.local.image import DEFAULT_SUITE, image_key
-from e2e_ansible.providers.local.mounts import remove_tree
 from e2e_ansible.providers.names import checked_id, checked_nodes
-from e2e_ansible.providers.system import locked, sync_folder, write_durably
+from e2e_ansible.providers.store import Record, RecordFolder
 
 __all__ = ["Deployment", "DeploymentRecord", "NodeRecord", "Store"]
 
 _FIRST_HOST = 11
 _INTERFACE_NAME_ROOM = 12
-_RECORD = "deployment.json"
 
 
 class NodeRecord(BaseModel):
@@ -42,15 +40,12 @@ class NodeRecord(BaseModel):
         return f"vb-{self.machine}"
 
 
-class DeploymentRecord(BaseModel):
+class DeploymentRecord(Record):
     """Everything needed to remove a deployment, whatever became of its maker.
 
     `tag` makes names unique on the controller; `image` is the name of the tree below the nodes' disks.
     """
 
-    model_config = ConfigDict(frozen=True)
-
-    id: str
     owner: str
     tag: str
     bridge: str
@@ -66,15 +61,8 @@ class DeploymentRecord(BaseModel):
         return str(self.subnet.network_address + 1)
 
 
-class Deployment:
+class Deployment(RecordFolder[DeploymentRecord]):
     """A record with its folder."""
-
-    def __init__(self, folder: Path, record: DeploymentRecord) -> None:
-        self.folder = folder
-        self.record = record
-        self.key = folder / "id_ed25519"
-        self.known_hosts = folder / "known_hosts"
-        self.client_password = folder / "client_password"
 
     def node(self, name: str) -> NodeRecord:
         """The record of one node.
@@ -93,81 +81,20 @@ class Deployment:
         return self.folder / "nodes" / node.name
 
 
-class Store:
-    """All deployments below one home folder (0700)."""
+class Store(store.Store[DeploymentRecord, Deployment]):
+    """All local deployments below one home folder (0700), and the images of their nodes."""
+
+    record_type = DeploymentRecord
+    folder_type = Deployment
 
     def __init__(self, home: Path) -> None:
-        self.home = home
+        super().__init__(home, "deployments")
         self.images = home / "images"
-        self.folder = home / "deployments"
 
-    def open(self) -> None:
-        """Make the folders."""
-        self.home.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self.folder.mkdir(mode=0o700, exist_ok=True)
-
-    def ids(self) -> list[str]:
-        """Ids of all recorded deployments, sorted."""
-        if not self.folder.is_dir():
-            return []
-        return sorted(entry.name for entry in self.folder.iterdir() if (entry / _RECORD).is_file())
-
-    def find(self, deployment: str) -> Deployment | None:
-        """A recorded deployment, None when there is none of that id.
-
-        Raises:
-            ProviderError: its record cannot be read.
-        """
-        folder = self.folder / checked_id(deployment)
-        try:
-            text = (folder / _RECORD).read_text(encoding="utf-8")
-            return Deployment(folder, DeploymentRecord.model_validate_json(text))
-        except FileNotFoundError:
-            return None
-        except (OSError, ValidationError) as error:
-            raise ProviderError(f"the record of deployment {deployment} cannot be read: {error}") from error
-
-    def load(self, deployment: str) -> Deployment:
-        """A recorded deployment.
-
-        Raises:
-            ProviderError: there is none of that id.
-        """
-        found = self.find(deployment)
-        if found is None:
-            raise ProviderError(f"deployment {deployment} is not known", hint=f"looked in {self.folder}")
-        return found
-
-    def records(self) -> list[DeploymentRecord]:
-        """All records."""
-        return [found.record for name in self.ids() if (found := self.find(name))]
-
-    @contextmanager
-    def lock(self, seconds: float = 60) -> Iterator[None]:
-        """Keep other processes from choosing names and subnets."""
-        self.open()
-        with locked(self.home / "lock", seconds):
-            yield
-
-    def add(self, record: DeploymentRecord) -> Deployment:
-        """Make a deployment's folder, with its record or not at all. Call it under the lock."""
-        for stale in (*self.folder.glob(".new-*"), *self.folder.glob(".gone-*")):
-            remove_tree(stale)
-        fresh = self.folder / f".new-{record.id}"
-        fresh.mkdir(mode=0o700)
-        write_durably(fresh / _RECORD, record.model_dump_json(indent=2) + "\n")
-        fresh.rename(self.folder / record.id)
-        sync_folder(self.folder)
-        return self.load(record.id)
-
-    def forget(self, deployment: Deployment) -> None:
-        """Remove a deployment's folder; under its name it is there completely or not at all."""
-        gone = self.folder / f".gone-{deployment.record.id}"
-        with self.lock():
-            if gone.exists():
-                remove_tree(gone)
-            deployment.folder.rename(gone)
-            remove_tree(gone)
+    @property
+    def lock_file(self) -> Path:
+        """One for all of the home: names and subnets are unique on a controller."""
+        return self.home / "lock"
 
 
 def new_record(spec: DeploymentSpec, home: Path, subnet: IPv4Network) -> DeploymentRecord:

@@ -307,7 +307,7 @@ def test_one_that_is_to_have_a_public_address_is_not_ready_without(tmp_path: Pat
 
 def test_what_was_not_prepared_is_not_made(tmp_path: Path) -> None:
     made, cloud = provider(tmp_path, Account())
-    with pytest.raises(ProviderError, match="demo of provider memory is not known here"):
+    with pytest.raises(ProviderError, match="demo is not known here"):
         made.create("demo")
     assert not cloud.calls
 
