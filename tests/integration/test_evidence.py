@@ -181,7 +181,7 @@ def task(name: str) -> Callable[[dict[str, Any]], bool]:
     [
         (task("provision : "), "01-deploy", 0),
         (task("Create the cluster"), "01-deploy", 0),
-        (task("observe : "), "02-validate", 1),
+        (task("Look at the node"), "02-validate", 1),
         (task("Run the command"), "03-custom-command", 2),
     ],
     ids=["while nodes are made", "in deploy", "in validate", "while rows are written"],
