@@ -27,8 +27,10 @@ from real_runs import (
 from role_nodes import Cluster
 
 from e2e_ansible.engine.runner import RunnerEngine
-from e2e_ansible.errors import InfrastructureError
+from e2e_ansible.errors import InfrastructureError, ProviderError
+from e2e_ansible.providers.base import DeploymentSpec, NodeSpec
 from e2e_ansible.providers.home import default_home
+from e2e_ansible.providers.local.driver import LocalProvider
 from e2e_ansible.providers.local.record import Deployment, Store
 
 pytestmark = pytest.mark.nodes
@@ -249,10 +251,13 @@ def test_no_space_for_nodes(desk: Desk) -> None:
     with small_disk(home, "16k"):
         done = desk.call("run", str(suite))
         assert done.code == 4, done.said
-        (test,) = desk.result().tests
-        assert (test.verdict, test.cause) == INFRASTRUCTURE
-        assert "No space left on device" in str(test.error)
-        assert deployment_traces(test.deployment_id, home) == []
+        assert "provider local is not ready" in done.said
+        assert not desk.runs.exists()
+        provider = LocalProvider(home)
+        with pytest.raises(ProviderError, match="No space left on device"):  # it was taken a moment later
+            provider.prepare(DeploymentSpec(id="full", nodes=(NodeSpec(name="n11"),)))
+        provider.destroy("full")
+        assert deployment_traces("full", home) == []
 
 
 def test_a_program_that_is_not_installed(desk: Desk) -> None:
@@ -262,11 +267,10 @@ def test_a_program_that_is_not_installed(desk: Desk) -> None:
     suite = write_suite(desk.folder / "suite.json", test=one_test([{"step": "init"}]))
     done = desk.call("run", str(suite))
     assert done.code == 4, done.said
-    (test,) = desk.result().tests
-    assert (test.verdict, test.cause) == INFRASTRUCTURE
-    assert "mmdebstrap is not installed" in str(test.error)
-    assert traces(desk.newest()) == []
-    assert deployment_traces(test.deployment_id, home) == []
+    assert "provider local is not ready" in done.said
+    assert "mmdebstrap" in done.said
+    assert "e2e-ansible doctor" in done.said
+    assert (desk.runs.exists(), home.exists()) == (False, False)
 
 
 def path_without(program: str, desk: Desk) -> str:
