@@ -99,12 +99,16 @@ class Deployed(BaseModel):
 
 
 class Finding(BaseModel):
-    """One thing `doctor` looked at. `remedy` is what `doctor --fix` runs (an argument list), or None."""
+    """One thing `doctor` looked at. `remedy` is what `doctor --fix` runs (an argument list), or None.
+
+    What is `optional` is not needed by every suite: a run goes on without it.
+    """
 
     name: str
     ok: bool
     detail: str
     remedy: tuple[str, ...] | None = None
+    optional: bool = False
 
 
 class Provider(Protocol):

@@ -40,7 +40,7 @@ def check_provider(provider: Provider) -> None:
     Raises:
         InfrastructureError: something is missing; the message has every missing thing, the hint what to run.
     """
-    missing = [finding for finding in provider.doctor() if not finding.ok]
+    missing = [finding for finding in provider.doctor() if not finding.ok and not finding.optional]
     if missing:
         lines = "\n".join(f"{finding.name}: {finding.detail}" for finding in missing)
         raise InfrastructureError(

@@ -75,7 +75,8 @@ def _building(home: Path) -> list[Finding]:
         return [Finding(name="image", ok=True, detail=f"{image_key()} is built")]
     user = os.geteuid()
     root = Finding(name="root", ok=user == 0, detail=f"runs as user {user}; building the image needs root")
-    return [*(_program(name, package) for name, package in _FOR_BUILDING.items()), root]
+    needed = [*(_program(name, package) for name, package in _FOR_BUILDING.items()), root]
+    return [each.model_copy(update={"optional": True}) for each in needed]  # a suite may bring its image
 
 
 def _disk(home: Path) -> Finding:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from run_replay import Replay, plan_of
+from run_replay import PaperNodes, Replay, plan_of
 
 from e2e_ansible.errors import InfrastructureError, UsageError
+from e2e_ansible.providers.base import Finding
 from e2e_ansible.run.context import RunOptions
-from e2e_ansible.run.requirements import check_requirements, unmet
+from e2e_ansible.run.requirements import check_provider, check_requirements, unmet
 from e2e_ansible.run.session import run_plans
 from e2e_ansible.suite.model import Requirements
 
@@ -106,3 +108,32 @@ def test_a_run_that_cannot_succeed_leaves_no_folder(
         run_plans([plan], runs=tmp_path / "runs", engine=engine, options=options)
     assert not (tmp_path / "runs").exists()
     assert engine.playbooks == []
+
+
+class Wanting(PaperNodes):
+    """A provider that lacks what is given."""
+
+    def __init__(self, *findings: Finding) -> None:
+        super().__init__()
+        self._findings = findings
+
+    def doctor(self) -> Sequence[Finding]:
+        """What was given."""
+        return self._findings
+
+
+THERE = Finding(name="disk", ok=True, detail="much")
+LACKING = Finding(name="token", ok=False, detail="HCLOUD_TOKEN is not set")
+SPARE = Finding(name="SDK", ok=False, detail="only some need it", optional=True)
+
+
+def test_a_provider_that_lacks_something_is_told_with_what_to_run() -> None:
+    with pytest.raises(InfrastructureError) as caught:
+        check_provider(Wanting(THERE, LACKING, SPARE))
+    assert "token: HCLOUD_TOKEN is not set" in str(caught.value)
+    assert ("disk" in str(caught.value), "SDK" in str(caught.value)) == (False, False)
+    assert "e2e-ansible doctor --provider" in caught.value.hint
+
+
+def test_a_provider_without_what_only_some_need_is_ready() -> None:
+    check_provider(Wanting(THERE, SPARE))
