@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+from pathlib import Path
 
 from e2e_ansible.engine.processes import family
 from e2e_ansible.engine.warm.engine import WarmEngine
@@ -11,13 +11,18 @@ __all__ = ["playing"]
 
 
 def playing(engine: WarmEngine) -> list[int]:
-    """Forked ones show no token of theirs. One that waits is still in the session of its parent."""
+    """Forked ones show no token of theirs. One that waits is still in the session of its parent.
+
+    An orphan that has ended is there until the parent hears of it, and is no process that is left.
+    """
     parent, *children = family(engine.parent_id)
-    return [child for child in children if _session(child) not in {parent, None}]
+    return [child for child in children if _session(child) not in {str(parent), ""}]
 
 
-def _session(pid: int) -> int | None:
+def _session(pid: int) -> str:
+    """The session of a process that lives, '' of one that has ended."""
     try:
-        return os.getsid(pid)
-    except ProcessLookupError:  # it has ended
-        return None
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return ""
+    return "" if fields[0] == "Z" else fields[3]

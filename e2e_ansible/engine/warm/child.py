@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import fcntl
 import json
+import multiprocessing
 import os
 import re
 import signal
@@ -22,6 +23,7 @@ __all__ = ["MOST_BYTES", "STREAMS", "ForkedChild"]
 MOST_BYTES = 4_000_000
 STREAMS = 3
 _FAILED = 250
+_WORKER_SECONDS = 2
 _PR_SET_PDEATHSIG = 1
 
 
@@ -82,6 +84,8 @@ def _serve(request: Mapping[str, Any], streams: Sequence[int]) -> int:
     _take_terminal(streams)
     _take_environment(request["env"], request["cwd"])
     code = _run(request["argv"])
+    for worker in multiprocessing.active_children():  # as at the end of any process that ends by itself
+        worker.join(_WORKER_SECONDS)
     if "learn" in request:
         Path(request["learn"]).write_text(json.dumps({"pages": written(), "patterns": _patterns()}))
     return code
