@@ -62,9 +62,8 @@ def shown(path: Path) -> str:
 def _newest_first(runs: Path) -> Iterator[RunFolder]:
     from e2e_ansible.run.folder import RunFolder
 
-    for manifest in sorted(runs.glob("*/run.json"), reverse=True):
-        if manifest.is_file():
-            yield RunFolder.open(manifest.parent)
+    found = [RunFolder.open(path.parent) for path in runs.glob("*/run.json") if path.is_file()]
+    yield from sorted(found, key=lambda run: run.begun, reverse=True)
 
 
 def _is_dry(run: RunFolder) -> bool:

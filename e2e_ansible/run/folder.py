@@ -31,6 +31,9 @@ _NOT_IN_SLUGS = re.compile(r"[^a-z0-9]+")
 _SLUG_ROOM = 40
 _MANIFEST = "run.json"
 
+_LOCK = "run.lock"  # nothing is ever written to it
+_STAMP_LENGTH = len("20260131-235959")
+
 
 class ManifestTest(BaseModel):
     """One test of the run. The deployment has its id before anything of it exists.
@@ -168,13 +171,19 @@ class RunFolder:
         """Replace the manifest."""
         write_private(self.path / _MANIFEST, manifest.model_dump_json(indent=1) + "\n")
 
+    @property
+    def begun(self) -> tuple[str, int]:
+        """Sorts runs by their beginning: by the second in the name, and within it by the file that is made first."""
+        lock = self.path / _LOCK
+        return self.path.name[:_STAMP_LENGTH], lock.stat().st_mtime_ns if lock.exists() else 0
+
     def lock(self) -> int:
         """Mark the run as running until this process ends.
 
         Raises:
             UsageError: another process runs it.
         """
-        descriptor = os.open(self.path / "run.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        descriptor = os.open(self.path / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:

@@ -178,7 +178,8 @@ class Desk:
 
     def newest(self) -> Path:
         """The run folder of the newest run."""
-        return max(path.parent for path in self.runs.glob("*/run.json"))
+        runs = [RunFolder.open(path.parent) for path in self.runs.glob("*/run.json")]
+        return max(runs, key=lambda run: run.begun).path
 
     def result(self) -> RunResult:
         """The result of the newest run, as it was written."""

@@ -189,3 +189,15 @@ def test_a_lock_is_not_inherited(tmp_path: Path) -> None:
     finally:
         child.kill()
         child.wait()
+
+
+def test_runs_of_one_second_are_in_the_order_of_their_beginning(tmp_path: Path) -> None:
+    runs = []
+    for name in ("20261121-120000-ffffff", "20261121-120000-000000", "20261121-115959-aaaaaa"):
+        folder = RunFolder(tmp_path / name)
+        folder.path.mkdir()
+        os.close(folder.lock())
+        runs.append(folder)
+    first, second, before = runs
+    os.utime(second.path / "run.lock", ns=(0, (first.path / "run.lock").stat().st_mtime_ns + 1))
+    assert sorted(runs, key=lambda run: run.begun) == [before, first, second]
