@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -19,7 +18,6 @@ from e2e_ansible.awx.publish import find_template, publish
 from e2e_ansible.awx.workflow import Workflow, workflow_of
 from e2e_ansible.compile.plan import Plan
 from e2e_ansible.engine.protocol import Cancel, Ended, Engine, Outcome, PlayRequest
-from e2e_ansible.errors import InfrastructureError
 from e2e_ansible.judge.record import TestRecord
 from e2e_ansible.judge.result import RunResult, TestResult
 from e2e_ansible.judge.test import judge_test
@@ -32,6 +30,7 @@ from e2e_ansible.run.plan_folder import write_plan
 from e2e_ansible.run.results import run_result, write_reports
 from e2e_ansible.run.schedule import Job as Turn
 from e2e_ansible.run.schedule import run_jobs
+from e2e_ansible.run.session import run_started, writing
 from e2e_ansible.run.step_run import trouble_of
 from e2e_ansible.suite.model import Test
 
@@ -169,7 +168,7 @@ def _run(
     plans: Sequence[Plan], turn: _Turn, *, runs: Path, options: RunOptions, listeners: Sequence[Listener]
 ) -> tuple[RunResult, RunFolder]:
     folder = RunFolder.create(runs, now=time.time())
-    with _writing(folder):
+    with writing(folder):
         manifest = _manifest(plans, folder, options)
         folder.write_manifest(manifest)
         for plan, entry in zip(plans, manifest.tests, strict=True):
@@ -178,14 +177,14 @@ def _run(
         lock = folder.lock()
     try:
         tell = Megaphone(listeners)
-        tell(_run_started(manifest, folder))
+        tell(run_started(manifest, folder))
         context = RunContext(
             run_id=manifest.run_id, engine=_NoEngine(), options=options, environment={}, tell=tell
         )
         tests = _turns(context, manifest, folder, turn)
         manifest = manifest.model_copy(update={"ended": time.time()})
         result = run_result(manifest, tests)
-        with _writing(folder):
+        with writing(folder):
             folder.write_manifest(manifest)
             write_reports(folder, result)
         tell(notice.RunEnded(at=time.time(), result=result, folder=str(folder.path)))
@@ -229,21 +228,3 @@ def _manifest(plans: Sequence[Plan], folder: RunFolder, options: RunOptions) -> 
         options={key: value for key, value in vars(options).items() if value is not None},
         tests=manifest_tests(folder.run_id, plans),
     )
-
-
-def _run_started(manifest: Manifest, folder: RunFolder) -> notice.RunStarted:
-    return notice.RunStarted(
-        at=manifest.started,
-        run_id=manifest.run_id,
-        folder=str(folder.path),
-        suite=manifest.suite,
-        tests=tuple(test.name for test in manifest.tests),
-    )
-
-
-@contextmanager
-def _writing(folder: RunFolder) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise InfrastructureError(f"the run folder {folder.path} cannot be written: {error}") from error

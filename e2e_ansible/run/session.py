@@ -30,7 +30,7 @@ from e2e_ansible.run.schedule import Job, run_jobs, within_budget
 from e2e_ansible.run.scratch import environment, scratch_folder, scratch_path
 from e2e_ansible.run.test_run import run_test
 
-__all__ = ["prepare", "run_plans"]
+__all__ = ["prepare", "run_plans", "run_started", "writing"]
 
 _PACKAGES = ("e2e-ansible", "ansible-core", "ansible-runner", "pydantic", "psycopg")
 
@@ -54,7 +54,7 @@ def prepare(
     check_requirements(plans, runs)
     folder = RunFolder.create(runs, now=time.time())
     manifest = _manifest(plans, folder, options)
-    with _writing(folder):
+    with writing(folder):
         folder.write_manifest(manifest)
         for plan, test in zip(plans, manifest.tests, strict=True):
             path = folder.test(test.folder)
@@ -79,13 +79,13 @@ def run_plans(
     """
     how = options or RunOptions()
     folder = prepare(plans, runs=runs, options=how, provider=provider)
-    with _writing(folder):
+    with writing(folder):
         lock = folder.lock()
     try:
         manifest = folder.manifest()
         tell = Megaphone(listeners)
-        tell(_run_started(manifest, folder))
-        with scratch_folder(Path(manifest.scratch)) as scratch, _writing(folder):
+        tell(run_started(manifest, folder))
+        with scratch_folder(Path(manifest.scratch)) as scratch, writing(folder):
             context = RunContext(
                 run_id=manifest.run_id,
                 engine=engine,
@@ -97,7 +97,7 @@ def run_plans(
             tests = _run(context, plans, manifest, folder)
         manifest = manifest.model_copy(update={"ended": time.time()})
         result = run_result(manifest, tests)
-        with _writing(folder):
+        with writing(folder):
             folder.write_manifest(manifest)
             write_reports(folder, result)
         tell(notice.RunEnded(at=time.time(), result=result, folder=str(folder.path)))
@@ -144,7 +144,8 @@ def _manifest(plans: Sequence[Plan], folder: RunFolder, options: RunOptions) -> 
     )
 
 
-def _run_started(manifest: Manifest, folder: RunFolder) -> notice.RunStarted:
+def run_started(manifest: Manifest, folder: RunFolder) -> notice.RunStarted:
+    """What is told when a run begins."""
     return notice.RunStarted(
         at=manifest.started,
         run_id=manifest.run_id,
@@ -161,7 +162,8 @@ def _versions() -> Iterator[tuple[str, str]]:
 
 
 @contextmanager
-def _writing(folder: RunFolder) -> Iterator[None]:
+def writing(folder: RunFolder) -> Iterator[None]:
+    """Whatever cannot be written to the folder is an InfrastructureError that says so."""
     try:
         yield
     except OSError as error:
