@@ -52,7 +52,10 @@ def test_a_process_that_is_gone_is_no_error(child: subprocess.Popen[bytes]) -> N
     assert not processes.send(process, signal.SIGKILL)
 
 
-@pytest.mark.parametrize("pid", [0, 1, -1, os.getpid(), os.getppid()])
+NOT_TO_BE_HIT = {"nobody": 0, "init": 1, "all": -1, "this process": os.getpid(), "its parent": os.getppid()}
+
+
+@pytest.mark.parametrize("pid", NOT_TO_BE_HIT.values(), ids=NOT_TO_BE_HIT)
 def test_the_controller_is_refused(pid: int) -> None:
     me = processes.read(os.getpid())
     assert me is not None
