@@ -1,6 +1,7 @@
 """Real virtual machines: the suite `crash-vm` on one, then its power, its inventory and its end, by hand.
 
-One machine is made for all of it. It is emulated where no guest boots with KVM; then this takes some minutes.
+One machine is made for all of it. It is emulated where no guest boots with KVM; then this takes some minutes, and while
+the suite runs, the machines of a user without rights are tried: one of our own image, and one of a cloud's.
 """
 
 from __future__ import annotations
@@ -11,10 +12,12 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from cloud_image import cloud_image
 from libvirt_daemon import libvirt_daemon, session_daemon, virsh
 from real_runs import Desk, Done, a_desk
 from role_nodes import REPOSITORY
@@ -32,6 +35,25 @@ INVENTORY = REPOSITORY / "inventories/libvirt.e2e.yml"
 POOL = "e2e-ansible"
 _RUN_SECONDS = 1500
 _BOOT_SECONDS = 240
+
+_BOOT = "cat /proc/sys/kernel/random/boot_id"
+#: What must be the same after each boot: host key, machine id, name.
+_IDENTITY = "cat /etc/ssh/ssh_host_ed25519_key.pub /etc/machine-id /etc/hostname"
+#: What cloud-init says of itself and of its log, and what it has made. A line for each.
+_LOOK = f"""
+cloud-init status --wait | tr -d .
+sudo grep -o 'DataSourceNoCloud' /run/cloud-init/result.json | sort -u
+sudo grep -c WARNING /var/log/cloud-init.log
+systemctl list-units --failed --plain --no-legend | wc -l
+hostname; id -un; sudo -n id -u
+ip -4 -oneline address show scope global | awk '{{print $2, $4}}'
+grep -ho 'ClientIdentifier=.*' /run/systemd/network/*.network
+grep ^LANG= /etc/default/locale
+ls /etc/ssh/ssh_host_*.pub
+df --output=size --block-size=1 / | tail -n 1
+{_IDENTITY}
+{_BOOT}
+"""
 
 
 @dataclass(frozen=True)
@@ -86,23 +108,95 @@ class Vm:
         return {name: output["stdout"]["__ansible_unsafe"] for name, output in outputs.items()}
 
 
+@dataclass(frozen=True)
+class Running:
+    """The suite on its way."""
+
+    desk: Desk
+    process: subprocess.Popen[str]
+    said: Future[tuple[str, str]]
+
+    def end(self) -> Vm:
+        """Wait for it."""
+        out, err = self.said.result()
+        run = self.desk.newest()
+        deployment = json.loads((run / "run.json").read_text())["tests"][0]["deployment"]
+        return Vm(self.desk, Done(self.process.returncode, out, err, 0), run, deployment)
+
+
 @pytest.fixture(scope="module")
-def vm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Vm]:
-    """The suite but for its last step, `destroy`, and the machine it leaves."""
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """The suite but for its last step, `destroy`."""
     folder = tmp_path_factory.mktemp("vm")
     suite = folder / "crash-vm.yaml"
     kept, _, last = SUITE.read_text().rpartition("      - step: destroy")
     assert last.strip() == ""
     suite.write_text(kept.replace("keep: never", "keep: always"))
-    with libvirt_daemon(), a_desk(folder) as desk:
-        done = desk.call("run", str(suite), seconds=_RUN_SECONDS)
-        run = desk.newest()
-        deployment = json.loads((run / "run.json").read_text())["tests"][0]["deployment"]
-        made = Vm(desk, done, run, deployment)
+    with (
+        libvirt_daemon(),
+        a_desk(folder) as desk,
+        ThreadPoolExecutor(1) as pool,
+        desk.start("run", str(suite)) as process,
+    ):
+        began = Running(desk, process, pool.submit(process.communicate, timeout=_RUN_SECONDS))
         try:
-            yield made
+            yield began
         finally:
-            made.provider.destroy(deployment)
+            made = began.end()
+            made.provider.destroy(made.deployment)
+
+
+@pytest.fixture(scope="module")
+def vm(running: Running) -> Vm:
+    """The machine that the suite leaves, when it has ended."""
+    return running.end()
+
+
+@pytest.fixture
+def session(running: Running, monkeypatch: pytest.MonkeyPatch) -> Iterator[LibvirtProvider]:
+    """A user's own daemon, beside the suite. Of what a test deploys there, nothing is left."""
+    with session_daemon() as (uri, home):
+        monkeypatch.setenv("E2E_LIBVIRT_URI", uri)
+        images = default_home() / "images"  # where others have built them, or will
+        images.mkdir(mode=0o700, parents=True, exist_ok=True)
+        (home / "images").symlink_to(images)
+        provider = LibvirtProvider(home)
+        try:
+            yield provider
+        finally:
+            assert provider.destroy("mine")
+            assert virsh("list", "--all", "--name", uri=uri).split() == []
+            assert list((home / "libvirt").glob("e2e.*")) == []
+
+
+def test_a_cloud_image_takes_all_it_has_from_the_seed_and_keeps_it_when_the_power_is_cut(
+    session: LibvirtProvider,
+) -> None:
+    image = cloud_image(default_home() / "images")
+    node = _deployed(session, image=str(image), ssh_user="tester", root_volume_size=3)
+    seen = ssh(node, _LOOK).splitlines()
+    assert seen[:4] == ["status: done", "DataSourceNoCloud", "0", "0"], seen
+    assert seen[4:8] == ["n11", "tester", "0", "eth0 10.0.2.15/24"], seen
+    assert seen[8:11] == ["ClientIdentifier=mac", "LANG=C.UTF-8", "/etc/ssh/ssh_host_ed25519_key.pub"], seen
+    assert int(seen[11]) > 2.5 * 1024**3  # the image has 2 GB
+    identity, boot = seen[12:15], seen[15]
+    assert identity[0].split()[1] in _learned(node)
+
+    session.power("mine", "n11", Operation.HARD_OFF, 30)
+    session.power("mine", "n11", Operation.ON, 30)
+    after = _answers(node, f"{_IDENTITY}; {_BOOT}").splitlines()
+    assert after[:3] == identity
+    assert after[3] != boot
+
+
+def test_a_user_without_rights_makes_a_machine_of_our_image_and_resets_it(session: LibvirtProvider) -> None:
+    node = _deployed(session)
+    assert node.variables["ansible_host"] == "127.0.0.1"
+    hostname, before = ssh(node, f"hostname; {_BOOT}").splitlines()
+    assert hostname == "n11"
+    assert session.power("mine", "n11", Operation.RESET, 60).changed
+    assert _answers(node, _BOOT, but=before)
+    assert session.power("mine", "n11", Operation.OFF, 120).after is PowerState.OFF
 
 
 def test_the_suite_passes(vm: Vm) -> None:
@@ -173,13 +267,6 @@ def test_off_asks_the_guest_and_on_brings_it_back_under_its_address(vm: Vm) -> N
     )
 
 
-def test_reset_begins_another_boot_without_asking(vm: Vm) -> None:
-    before, domain = vm.boot(), virsh("domid", vm.machine)
-    assert vm.provider.power(vm.deployment, "n11", Operation.RESET, 60).changed
-    assert vm.boot(before)
-    assert virsh("domid", vm.machine) == domain
-
-
 def test_reboot_is_off_and_on(vm: Vm) -> None:
     domain = virsh("domid", vm.machine)
     result = vm.provider.power(vm.deployment, "n11", Operation.REBOOT, _BOOT_SECONDS)
@@ -198,23 +285,27 @@ def test_destroy_leaves_nothing(vm: Vm) -> None:
     assert _commands_with(machine) == []
 
 
-def test_a_user_without_rights_makes_a_machine_and_logs_in(monkeypatch: pytest.MonkeyPatch) -> None:
-    with session_daemon() as (uri, home):
-        monkeypatch.setenv("E2E_LIBVIRT_URI", uri)
-        images = default_home() / "images"  # built there already, unless the pool had it from another home
-        images.mkdir(mode=0o700, parents=True, exist_ok=True)
-        (home / "images").symlink_to(images)
-        provider = LibvirtProvider(home)
-        parameters = {"libvirt_memory_gb": 1, "libvirt_vcpus": 1}
-        provider.prepare(DeploymentSpec(id="mine", nodes=(NodeSpec(name="n11"),), parameters=parameters))
-        provider.create("mine")
-        try:
-            (node,) = provider.nodes("mine")
-            assert node.variables["ansible_host"] == "127.0.0.1"
-            assert Deadline(_BOOT_SECONDS).wait_for(lambda: ssh(node, "hostname"), 1) == "n11"
-            assert provider.power("mine", "n11", Operation.OFF, 120).after is PowerState.OFF
-        finally:
-            assert provider.destroy("mine")
+def _deployed(provider: LibvirtProvider, **parameters: object) -> Node:
+    """A small machine that answers."""
+    small = {"libvirt_memory_gb": 1, "libvirt_vcpus": 1}
+    spec = DeploymentSpec(id="mine", nodes=(NodeSpec(name="n11"),), parameters={**small, **parameters})
+    provider.prepare(spec)
+    provider.create("mine")
+    (node,) = provider.nodes("mine")
+    assert _answers(node, "true && echo yes") == "yes"
+    return node
+
+
+def _answers(node: Node, command: str, but: str = "") -> str:
+    """What a command says as soon as somebody answers, and something else than `but`."""
+    return Deadline(_BOOT_SECONDS).wait_for(lambda: said if (said := ssh(node, command)) != but else "", 1)
+
+
+def _learned(node: Node) -> str:
+    """The host keys that ssh holds this node to."""
+    options = shlex.split(str(node.variables["ansible_ssh_common_args"]))
+    (file,) = [word.partition("=")[2] for word in options if word.startswith("UserKnownHostsFile=")]
+    return Path(file).read_text()
 
 
 def ssh(node: Node, command: str) -> str:
@@ -225,7 +316,11 @@ def ssh(node: Node, command: str) -> str:
     options += ["-o", "ConnectTimeout=5", "-o", "BatchMode=yes"]
     address = f"{variables['ansible_user']}@{variables['ansible_host']}"
     done = subprocess.run(
-        ["ssh", *options, address, command], capture_output=True, text=True, check=False, timeout=120
+        ["ssh", *options, address, command],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=_BOOT_SECONDS,
     )
     return done.stdout.strip()
 

@@ -48,7 +48,7 @@ users:
   - name: {user}
     groups: [sudo]
     shell: /bin/bash
-    sudo: ["ALL=(ALL) NOPASSWD:ALL"]
+    sudo: "ALL=(ALL) NOPASSWD:ALL"
     ssh_authorized_keys: [{key}]
 disable_root: {disable_root}
 ssh_pwauth: false

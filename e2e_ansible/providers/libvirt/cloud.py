@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 import socket
 import tempfile
@@ -37,7 +36,7 @@ from e2e_ansible.providers.libvirt.network import (
     remove_network,
     wake_network,
 )
-from e2e_ansible.providers.libvirt.seed import SERIAL, make_seed
+from e2e_ansible.providers.libvirt.seed import SERIAL, mac_of, make_seed
 from e2e_ansible.providers.libvirt.storage import Pool, Volume
 from e2e_ansible.providers.libvirt.virsh import Virsh, default_uri, passing
 
@@ -138,7 +137,7 @@ class LibvirtCloud:
                 memory_gb=_number(order.settings, "libvirt_memory_gb", _DEFAULT_MEMORY_GB),
                 vcpus=_number(order.settings, "libvirt_vcpus", _DEFAULT_VCPUS),
                 disks=self._disks(order, base),
-                mac=_mac(order),
+                mac=mac_of(order),
                 tags=order.tags,
                 created=created,
                 boot=base.boot,
@@ -310,12 +309,6 @@ def _number(settings: Mapping[str, object], name: str, default: int) -> int:
 def _parts(settings: Mapping[str, object]) -> list[str]:
     number = _number(settings, "data_volumes_per_node", 0)
     return ["root.qcow2", "seed.iso", *(f"data{index + 1}.qcow2" for index in range(number))]
-
-
-def _mac(order: Order) -> str:
-    """Of the machine for ever, so that a network gives it the same address each time."""
-    digest = hashlib.sha256(f"{order.machine}\0{order.token}".encode()).hexdigest()
-    return ":".join(("52", "54", "00", digest[0:2], digest[2:4], digest[4:6]))
 
 
 def _state(virsh: Virsh, name: str) -> str:
