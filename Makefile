@@ -23,7 +23,7 @@ GIVE_BACK := [ "$$(stat -c %u Makefile)" = 0 ] || $(SUDO) find . -xdev -user 0 -
 # An environment does not survive a move of the checkout, nor the removal of its interpreter.
 READY := $(shell grep -qsxF '$(CURDIR)' $(VENV)/.place && $(BIN)/python -c '' 2>/dev/null && echo yes)
 
-.PHONY: help demo test lint bench collection sanity test-openstack clean tools force
+.PHONY: help demo test lint bench collection sanity test-openstack test-upstream clean tools force
 
 help: ## show this list
 	sed -nE 's/^([a-z-]+):.*## (.*)/make \1\t\2/p' Makefile
@@ -75,6 +75,10 @@ sanity: collection ## check the collection with ansible-test (a minute at first,
 test-openstack: $(VENV)/openstack/.ready ## the provider openstack against a real nova on this machine (about 5 minutes)
 	E2E_OPENSTACK_PYTHON=$(VENV)/openstack/bin/python $(BIN)/python -m pytest tests/openstack/real_openstack.py
 
+test-upstream: $(VENV)/upstream/.ready $(VENV)/openstack/.ready ## the inventory plugins of newer collections (root or sudo, about 10 minutes)
+	$(AS_ROOT) env E2E_UPSTREAM=$(VENV)/upstream $(BIN)/python -m pytest tests/integration/upstream_inventories.py
+	E2E_UPSTREAM=$(VENV)/upstream E2E_OPENSTACK_PYTHON=$(VENV)/openstack/bin/python $(BIN)/python -m pytest tests/openstack/upstream_inventory.py
+
 clean: ## remove the environment, caches and packages; runs and nodes stay
 	rm -rf $(VENV) dist build .coverage .ansible .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find e2e_ansible plugins roles tests -name __pycache__ -prune -exec rm -rf {} +
@@ -95,6 +99,17 @@ $(VENV)/openstack/.ready: tests/openstack/requirements.txt $(VENV)/.dev
 	echo "installing keystone, placement, glance, neutron and nova into $(VENV)/openstack"
 	$(BIN)/python -m venv --clear $(VENV)/openstack
 	$(VENV)/openstack/bin/python -m pip install --quiet --disable-pip-version-check -r tests/openstack/requirements.txt
+	touch $@
+
+# The bundle is for Python 3.12; these collections in it are for any that ansible-core 2.19 runs on.
+UPSTREAM := ansible==13.8.0
+$(VENV)/upstream/.ready: $(VENV)/.dev
+	echo "bringing newer collections of clouds into $(VENV)/upstream"
+	rm -rf $(VENV)/upstream
+	$(BIN)/python -m pip download --quiet --disable-pip-version-check --no-deps --only-binary :all: --python-version 3.12 \
+	  --dest $(VENV)/upstream '$(UPSTREAM)'
+	$(BIN)/python tests/integration/upstream_bundle.py $(VENV)/upstream
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --target $(VENV)/upstream/python libvirt-python
 	touch $@
 
 # What the tests need beside nodes: servers of PostgreSQL, which they start themselves, so the package is kept from making
