@@ -48,7 +48,7 @@ lint: $(VENV)/.dev ## ruff, mypy and ansible-lint
 	$(BIN)/mypy
 	PATH="$$PWD/$(BIN):$$PATH" ansible-lint --offline -q
 
-bench: $(VENV)/.dev tools ## measure, and write benchmarks/results.md (root or sudo, about 20 minutes)
+bench: $(VENV)/.dev tools ## measure, and write benchmarks/results.md (root or sudo, about 35 minutes)
 	trap : INT
 	status=0
 	{ $(AS_ROOT) $(BIN)/e2e-ansible doctor --fix && $(AS_ROOT) $(BIN)/python -m benchmarks; } || status=$$?

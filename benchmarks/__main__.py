@@ -21,6 +21,7 @@ import ansible_runner  # noqa: F401  # imported before anything is timed
 
 from benchmarks import compile as compiling
 from benchmarks.endings import endings
+from benchmarks.failover import failover
 from benchmarks.hosts import hosts, ssh_hosts
 from benchmarks.soak import soak
 from benchmarks.steps import boot, steps
@@ -61,6 +62,9 @@ SECTIONS: Mapping[str, Section] = {
     ),
     "quickstart": Section(
         "The quickstart suite", lambda folder, quick: quickstart(folder, 1 if quick else 3)
+    ),
+    "failover": Section(
+        "Failovers of Patroni on local nodes", lambda folder, quick: failover(folder, 1 if quick else 10)
     ),
     "compile": Section(
         "Loading and compiling", lambda folder, quick: compiling.report(100 if quick else 1000)

@@ -36,12 +36,17 @@ from e2e_ansible.engine.protocol import Engine
 from e2e_ansible.errors import UsageError
 from e2e_ansible.judge.result import RunResult, StepResult, TestResult
 from e2e_ansible.names import suggestion
+from e2e_ansible.providers.registry import get_provider
 from e2e_ansible.report.notice import Listener
+from e2e_ansible.run.analysis import Analysis
+from e2e_ansible.run.analysis import analyze as analyze_run
 from e2e_ansible.run.context import RunOptions
 from e2e_ansible.run.engines import open_engine
-from e2e_ansible.run.folder import RunFolder
+from e2e_ansible.run.folder import ManifestTest, RunFolder
+from e2e_ansible.run.healing import heal_run
 from e2e_ansible.run.plan_folder import write_plan
 from e2e_ansible.run.results import read_run
+from e2e_ansible.run.resume import resume_run
 from e2e_ansible.run.session import run_plans
 from e2e_ansible.steps.base import CompileContext, CompiledStep, StepType, Unsafe, play
 from e2e_ansible.steps.judgement import Judgement, Replay
@@ -52,6 +57,7 @@ from e2e_ansible.verdict import Cause, Status, Verdict
 
 __all__ = [
     "RUNS",
+    "Analysis",
     "Cause",
     "Check",
     "CompileContext",
@@ -71,7 +77,9 @@ __all__ = [
     "Unsafe",
     "ValidationRegistry",
     "Verdict",
+    "analyze",
     "failed",
+    "heal",
     "judge",
     "load",
     "passed",
@@ -79,6 +87,7 @@ __all__ = [
     "play",
     "refuse_unknown",
     "register",
+    "resume",
     "run",
     "unknown",
     "validation_registry",
@@ -154,6 +163,31 @@ def run(
     return result
 
 
+def resume(
+    folder: str | os.PathLike[str],
+    plans: Sequence[Plan],
+    *,
+    listeners: Sequence[Listener] = (),
+    engine: Engine | None = None,
+) -> RunResult:
+    """Go on with a run that died; `plans` are what its suites compile to now, and must be those of the run.
+
+    Raises:
+        UsageError: there is no run in the folder, it is alive or over, its nodes are gone, or a plan is another one.
+        InfrastructureError: a folder cannot be written.
+        HarnessError: a file of the run cannot be read.
+    """
+
+    def recompile(tests: Sequence[ManifestTest]) -> list[Plan]:
+        refuse_unknown([test.name for test in tests], [plan.name for plan in plans])
+        by_name = {plan.name: plan for plan in plans}
+        return [by_name[test.name] for test in tests]
+
+    with nullcontext(engine) if engine else open_engine() as used:
+        run_folder = RunFolder.open(Path(folder))
+        return resume_run(run_folder, engine=used, recompile=recompile, listeners=listeners)
+
+
 def judge(folder: str | os.PathLike[str]) -> RunResult:
     """The result of a run, computed anew from its folder; works after a kill as well.
 
@@ -162,3 +196,26 @@ def judge(folder: str | os.PathLike[str]) -> RunResult:
         HarnessError: a file in it cannot be read.
     """
     return read_run(RunFolder.open(Path(folder)))
+
+
+def analyze(folder: str | os.PathLike[str], *, write: bool = False) -> Analysis:
+    """Judge a run again and compare its reports with those in its folder; with `write`, replace those that differ.
+
+    Raises:
+        UsageError: there is no run in the folder.
+        HarnessError: a file in it cannot be read.
+        OSError: a report could not be written.
+    """
+    return analyze_run(RunFolder.open(Path(folder)), write=write)
+
+
+def heal(folder: str | os.PathLike[str], *, engine: Engine | None = None) -> list[str]:
+    """Undo the faults that a run has left; a sentence for each. Safe to repeat, also after a kill of the run.
+
+    Raises:
+        UsageError: there is no run in the folder, or it is alive.
+        CleanUpError: a fault may still be there.
+    """
+    run_folder = RunFolder.open(Path(folder))
+    with nullcontext(engine) if engine else open_engine() as used:
+        return heal_run(run_folder, get_provider, lambda: used)

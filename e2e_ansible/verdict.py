@@ -34,6 +34,7 @@ class Status(StrEnum):
     COMPLETED = "completed"
     FAILED = "failed"
     SKIPPED = "skipped"
+    OMITTED = "omitted"
     INTERRUPTED = "interrupted"
 
 

@@ -7,30 +7,43 @@ the hosts, roles and variables of one static playbook, by the same code.
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 
+from e2e_ansible.awx.carried import Told, rows
+from e2e_ansible.awx.clients import client_folder, integrity_node
 from e2e_ansible.checks.base import Situation
 from e2e_ansible.checks.registry import checks, evaluate
 from e2e_ansible.errors import UsageError
+from e2e_ansible.faults.ledger import ledger_path, read
 from e2e_ansible.names import suggestion
 from e2e_ansible.nodes.observation import NodeObservation, Observation
+from e2e_ansible.oracle.config import INTEGRITY
+from e2e_ansible.oracle.histories import Histories
+from e2e_ansible.providers.home import default_home
 from e2e_ansible.steps.base import CompileContext, CompiledStep, StepType, Unsafe
+from e2e_ansible.steps.client_plan import CONTROLLER, ClientPlan
+from e2e_ansible.steps.drift import Drift
+from e2e_ansible.steps.group import Composition
 from e2e_ansible.steps.registry import step_types
 from e2e_ansible.steps.validate import ValidateOptions
+from e2e_ansible.steps.wait import Wait
 from e2e_ansible.suite.model import StepOptions, TestEntry
 from e2e_ansible.suite.reference import split_references
 
-__all__ = ["COLLECT", "RESULT", "Asked", "Registered", "hold", "read_step", "runnable"]
+__all__ = ["COLLECT", "HEAL_OPEN", "RESULT", "Asked", "Registered", "hold", "read_step", "runnable"]
 
-#: Steps that only workflows have: bring logs of the nodes away, and end a workflow as failed.
-COLLECT, RESULT = "collect", "result"
+#: Steps that only workflows have: heal what is open at the end, bring logs of the nodes away, end a workflow as failed.
+HEAL_OPEN, COLLECT, RESULT = "heal_open", "collect", "result"
 _LABELS = ("database",)
 _OURS = "e2e_ansible.steps."
 _CONTROLLER = "localhost"
+#: Roles that need the addresses of the nodes which they leave alone.
+_MUST_KNOW_ALL = ("fault", "oracle_client")
 _COMMAND, _LOOK, _WAIT = "plain_command", "observe", "await_node"
 
 Registered = Mapping[str, Mapping[str, Any]]
@@ -50,7 +63,10 @@ _Mapping = Annotated[dict[str, Any], BeforeValidator(_read)]
 
 
 class Asked(BaseModel):
-    """The extra variables of a job. `options` are those of the step in a suite, `registered` is of earlier steps."""
+    """The extra variables of a job. `options` are those of the step in a suite, `registered` is of earlier steps.
+
+    `writer` says that rows are written from this step on.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -60,17 +76,23 @@ class Asked(BaseModel):
     deployment: str = ""
     parameters: _Mapping = {}
     registered: _Mapping = {}
+    writer: bool = False
 
 
 def runnable() -> Mapping[str, StepType[Any]]:
     """The step types that playbooks/step.yml can run: those of this package, whose roles it knows."""
-    return {name: kind for name, kind in step_types().items() if type(kind).__module__.startswith(_OURS)}
+    return {
+        name: kind
+        for name, kind in step_types().items()
+        if type(kind).__module__.startswith(_OURS) and not isinstance(kind, (Composition, Wait, Drift))
+    }
 
 
 def read_step(asked: Asked) -> dict[str, Any]:
     """The act of a step: `act` names the task file, `hosts` where it is done, `vars` the variables of its roles.
 
-    `joins` says that the hosts are nodes of the deployment, `creates` that they are made first.
+    `joins` says that the hosts are nodes of the deployment, `creates` that they are made first, `removes` that they go.
+    `others` are nodes that must be known and have nothing done to them. `client` is the client to start or to stop.
 
     Raises:
         UsageError: an unknown step, option, node or check; the hint names the nearest right one.
@@ -78,6 +100,8 @@ def read_step(asked: Asked) -> dict[str, Any]:
     entry = _entry(asked)
     if asked.step == COLLECT:
         return _act("collect_logs", entry.nodes, joins=True)
+    if asked.step == HEAL_OPEN:
+        return _heal_open(asked, entry)
     if asked.step == RESULT:
         return _act("result", (_CONTROLLER,))
     types = runnable()
@@ -90,16 +114,24 @@ def read_step(asked: Asked) -> dict[str, Any]:
 
 
 def hold(
-    asked: Asked, observations: Sequence[Mapping[str, Any]], at: float, nodes: Sequence[str] = ()
+    asked: Asked,
+    observations: Sequence[Mapping[str, Any]],
+    at: float,
+    nodes: Sequence[str] = (),
+    told: Told | None = None,
 ) -> dict[str, Any]:
     """Hold the checks of a `validate` step against one look, as the judge of a run does.
 
     `nodes` are those expected, the first of them the primary; without any they follow from the size of the cluster.
-    `held` is true when none of those that decide fails; `said` is a line for each.
+    `told` is what is known of the clients. `held` is true when none of those that decide fails; `said` is a line for
+    each.
 
     Raises:
         UsageError: as `read_step`.
+        HarnessError: a history cannot be read.
     """
+    told = told or Told()
+    histories = Histories(client_folder(default_home(), asked.deployment))
     entry = _entry(asked)
     kind = runnable()[asked.step]
     options = _options(kind, asked)
@@ -110,11 +142,13 @@ def hold(
         observation=Observation(
             at=at, nodes=tuple(NodeObservation.model_validate(each) for each in observations)
         ),
-        expected=dict.fromkeys(expected, _LABELS),
+        expected={name: entry.labels.get(name, _LABELS) for name in expected},
         database=entry.parameters.database,
         primary=expected[0],
+        acknowledged=rows(histories, told),
+        histories=histories.at(told.sizes),
     )
-    said, held = [], True
+    said, held = [told.trouble] * bool(told.trouble), not told.trouble
     for name in dict.fromkeys((*options.checks, *options.allow_failures)):
         outcome = evaluate(name, seen)
         word = {True: "holds", False: "does not hold", None: "is not decided"}[outcome.passed]
@@ -158,7 +192,7 @@ def _refuse_unknown(kind: StepType[Any], options: StepOptions, nodes: Sequence[s
 
 
 def _context(entry: TestEntry) -> CompileContext:
-    labels = dict.fromkeys(entry.nodes, _LABELS)
+    labels = entry.labels
     return CompileContext(
         provider=entry.provider,
         nodes=entry.nodes,
@@ -169,8 +203,13 @@ def _context(entry: TestEntry) -> CompileContext:
 
 
 def _compiled(asked: Asked, entry: TestEntry, options: StepOptions, made: CompiledStep) -> dict[str, Any]:
+    if made.unchanged:
+        raise UsageError(
+            f"step {asked.step!r} looks for changes, which no job of AWX can do", hint="e2e-ansible run SUITE"
+        )
     roles = [role for play in made.plays for role in play.get("roles", ())]
-    variables = {key: _plain(item) for role in roles for key, item in role.get("vars", {}).items()}
+    told = [*made.plays, *roles]
+    variables = {key: _plain(item) for each in told for key, item in each.get("vars", {}).items()}
     creates = len(made.plays) > 1 and bool(variables.get("provision_state"))
     if "provision_state" in variables:
         variables["provision_deployment"] = asked.deployment
@@ -183,6 +222,10 @@ def _compiled(asked: Asked, entry: TestEntry, options: StepOptions, made: Compil
     found["look"] = tasks.get(_LOOK, {})
     found["command"] = _command(tasks.get(_COMMAND, {}), asked.registered)
     found["registered"] = asked.registered
+    found["client"] = _client(asked, entry, made)
+    found["removes"] = made.removes_nodes
+    if act in _MUST_KNOW_ALL:
+        found["others"] = [node for node in entry.nodes if node not in made.hosts]
     found["register"] = made.judgement.register_as or ""
     found["attempts"] = made.judgement.retry.max_attempts
     found["delay_seconds"] = made.judgement.retry.delay_seconds
@@ -190,7 +233,47 @@ def _compiled(asked: Asked, entry: TestEntry, options: StepOptions, made: Compil
 
 
 def _act(act: str, hosts: Sequence[str], *, joins: bool = False, creates: bool = False) -> dict[str, Any]:
-    return {"act": act, "hosts": list(hosts), "joins": joins, "creates": creates, "vars": {}}
+    return {
+        "act": act,
+        "hosts": list(hosts),
+        "others": [],
+        "joins": joins,
+        "creates": creates,
+        "removes": False,
+        "if_there": False,
+        "client": {},
+        "vars": {},
+    }
+
+
+def _heal_open(asked: Asked, entry: TestEntry) -> dict[str, Any]:
+    """Heal what the ledger of the deployment says is open, on the nodes that are still there."""
+    records = read(ledger_path(os.environ, default_home(), asked.deployment))
+    hosts = tuple(dict.fromkeys(record.node for record in records if record.open))
+    others = [node for node in entry.nodes if node not in hosts] if hosts else []
+    found = _act("fault", hosts, joins=True)
+    return {**found, "others": others, "if_there": True, "vars": {"fault_phase": "heal"}}
+
+
+def _client(asked: Asked, entry: TestEntry, made: CompiledStep) -> dict[str, Any]:
+    """The client that the step starts or stops; the implicit one begins with the step that makes the cluster.
+
+    Raises:
+        UsageError: it would live on the controller.
+    """
+    client = made.client
+    if client is not None and client.on == CONTROLLER:
+        raise UsageError(
+            f"the client {client.name} would live on the controller, and end with this job",
+            hint="say place: client, or name a node",
+        )
+    if client is None and made.starts_writer and asked.writer:
+        labels = entry.labels
+        databases = tuple(node for node in entry.nodes if "database" in labels[node])
+        alone = entry.parameters.database == "standalone"
+        hosts = databases[:1] if alone else databases
+        client = ClientPlan(act="start", name=INTEGRITY, on=integrity_node(labels), hosts=hosts)
+    return client.model_dump(mode="json") if client is not None else {}
 
 
 def _plain(value: object) -> object:

@@ -8,10 +8,11 @@ from e2e_ansible.compile.plan import PlannedStep
 from e2e_ansible.engine.event import Event, Kind
 from e2e_ansible.engine.protocol import Ended, Outcome
 
-__all__ = ["GATE", "LOOK", "Attempts"]
+__all__ = ["GATES", "LOOK", "Attempts"]
 
-#: Tasks of playbooks/step.yml: one look at all nodes, and the word on it that decides which edge AWX takes.
-LOOK, GATE = "Look at the node", "Hold the checks"
+#: Tasks of playbooks/step.yml: what a look begins with, and the words that decide which edge AWX takes.
+LOOK = "Hold the clients still"
+GATES = ("Hold the checks", "Hold the clients to what they did")
 _RC_FAILED = 2
 _JUDGED_HERE = frozenset({Kind.FAILED, Kind.OK, Kind.SKIPPED})
 
@@ -30,6 +31,7 @@ class Attempts:
         self._take = take
         self._looks = 0
         self._failed_else = False
+        self._gated = False
 
     @property
     def number(self) -> int:
@@ -42,7 +44,8 @@ class Attempts:
             self._looks += 1
             if self._looks > 1:
                 self._begin(self._looks, event)
-        if self._observes and event.task == GATE and event.kind in _JUDGED_HERE:
+        if event.task in GATES and event.kind in _JUDGED_HERE:
+            self._gated = self._gated or event.kind is Kind.FAILED
             return  # the judge says the same of the same observations, and says it check by check
         if event.kind in (Kind.FAILED, Kind.ERROR, Kind.UNREACHABLE):
             self._failed_else = True
@@ -50,7 +53,7 @@ class Attempts:
 
     def outcome(self, outcome: Outcome) -> Outcome:
         """The end of the job without the gate: a look that found checks which do not hold was a look all the same."""
-        only_the_gate = self._observes and self._looks > 0 and not self._failed_else
+        only_the_gate = self._gated and not self._failed_else
         if outcome.ended is Ended.COMPLETED and outcome.rc == _RC_FAILED and only_the_gate:
             return outcome.model_copy(update={"rc": 0})
         return outcome

@@ -2,36 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from contextlib import suppress
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Literal
 
-from e2e_ansible.awx.attempts import Attempts
+from e2e_ansible.awx.carried import Carried
 from e2e_ansible.awx.client import AwxError
+from e2e_ansible.awx.graph import AFTER_FAILURE
 from e2e_ansible.awx.jobs import TERMINAL, Job, follow, page_of, pause, seconds_of
-from e2e_ansible.awx.workflow import CLEAN_UP, CLEAN_UP_AFTER, COLLECT_NODE, STEP_TEMPLATE, Workflow
+from e2e_ansible.awx.step_follow import JobLog, StepFollow
+from e2e_ansible.awx.workflow import (
+    CLEAN_UP,
+    CLEAN_UP_AFTER,
+    COLLECT_NODE,
+    HEAL_AFTER,
+    HEAL_NODE,
+    STEP_TEMPLATE,
+    Workflow,
+)
 from e2e_ansible.compile.plan import Plan, PlannedStep
 from e2e_ansible.engine.event import Event, Kind
 from e2e_ansible.engine.protocol import Ended, Outcome
-from e2e_ansible.judge.attempt import judge_attempt
+from e2e_ansible.errors import HarnessError
+from e2e_ansible.faults.ledger import FaultRecord, read
 from e2e_ansible.judge.record import (
     AttemptEnded,
-    AttemptRecord,
     AttemptStarted,
     CleanUpEnded,
     Entry,
     Evidence,
+    FaultsHealed,
     Interrupted,
     StepEnded,
-    StepRecord,
     StepStarted,
     TestEnded,
     TestStarted,
 )
 from e2e_ansible.judge.result import TestResult
-from e2e_ansible.judge.step import judge_step
 from e2e_ansible.report import notice
 from e2e_ansible.report.log import TestLog
 from e2e_ansible.run.clean_up import keeps
@@ -42,10 +49,9 @@ from e2e_ansible.run.results import read_test
 from e2e_ansible.suite.model import Keep
 from e2e_ansible.verdict import Verdict
 
-__all__ = ["Followed", "StepFollow", "follow_test"]
+__all__ = ["Followed", "follow_test"]
 
 Object = Mapping[str, Any]
-_DONE = Outcome(ended=Ended.COMPLETED, rc=0, engine="awx")
 
 
 @dataclass(frozen=True)
@@ -82,6 +88,7 @@ class _Following:
         self._workflow = watched
         self._journal = Journal(followed.folder.journal)
         self._events = EventLog(followed.folder.events)
+        self._carried = Carried(followed.folder)
         self._nodes: dict[str, Object] = {}
         self._names = {node.identifier for node in followed.workflow.nodes}
         self._lost = ""
@@ -119,8 +126,12 @@ class _Following:
         worst = Verdict.PASS
         for step in self._plan.steps:
             node = self._await(step.id)
+            if node is None and step.id + AFTER_FAILURE in self._names:
+                node = self._await(step.id + AFTER_FAILURE)
             if node is None:
                 self._not_run(step)
+                if self._plan.flow and not self._lost:
+                    continue  # another branch, a rescue or an end may come all the same
                 return worst if worst is not Verdict.PASS else Verdict.UNKNOWN
             verdict = self._step(step, self._job(node))
             if verdict is not Verdict.PASS:
@@ -175,7 +186,9 @@ class _Following:
 
     def _step(self, step: PlannedStep, job: Job) -> Verdict:
         folder = self._followed.folder
-        run = StepFollow(self._context, self._plan, step, folder, job, self._write, self._events)
+        run = StepFollow(
+            self._context, self._plan, step, folder, job, self._write, self._events, self._carried
+        )
         verdict, outcome = run.run()
         if outcome.ended is Ended.LOST:
             self._lost = outcome.message
@@ -185,6 +198,8 @@ class _Following:
         if self._lost or self._abandoned_now():
             self._left()
             return
+        if not self._healed():
+            verdict = Verdict.FAIL if verdict is Verdict.PASS else verdict
         self._collected()
         self._cleaned_up(verdict)
 
@@ -198,6 +213,31 @@ class _Following:
         page = page_of(self._workflow.client, self._followed.job)
         text = f"what became of deployment {self._followed.entry.deployment} is told by {page}"
         self._write(CleanUpEnded(at=self._context.now(), ok=False, kept=not self._lost, message=text))
+
+    def _healed(self) -> bool:
+        """Tell what was healed at the end; whether nothing is left of any fault."""
+        jobs = ((name, self._other(name)) for name in (HEAL_NODE, HEAL_AFTER))
+        name, job = next(((name, job) for name, job in jobs if job is not None), ("", None))
+        if job is None:
+            return True
+        outcome = self._log(job, name)
+        ok = outcome.ended is Ended.COMPLETED and outcome.rc == 0
+        since = seconds_of(job.last.get("created")) or 0.0
+        records = read(self._followed.folder.faults)
+        left = [each for each in records if each.open]
+        lines = [f"{_what(each)} may still be there: {each.message or 'no heal was proved'}" for each in left]
+        lines += [
+            f"{_what(each)} was healed: {each.message}" for each in records if (each.healed or 0) >= since
+        ]
+        if not ok and not left:
+            lines.append(
+                f"nothing proves that all faults are gone: {outcome.message or 'see the log of heal'}"
+            )
+        if lines:
+            entry = FaultsHealed(at=self._context.now(), ok=ok and not left, message="\n".join(lines))
+            self._write(entry)
+            self._say(entry.message, level="info" if entry.ok else "error")
+        return ok and not left
 
     def _collected(self) -> None:
         job = self._other(COLLECT_NODE)
@@ -251,8 +291,23 @@ class _Following:
     def _log(self, job: Job, name: str) -> Outcome:
         folder = self._followed.folder.step(name)
         make_private(folder)
-        with _Log(folder) as log:
-            return follow(job, log, self._context.abandon, self._context.abandon)
+        with JobLog(folder) as log:
+
+            def take(event: Event) -> None:
+                log(event)
+                self._keep(event)
+
+            return follow(job, take, self._context.abandon, self._context.abandon)
+
+    def _keep(self, event: Event) -> None:
+        """What a job that is no step carries; here nothing is spoiled any more, but it is told."""
+        try:
+            told = self._carried.take(event.result) if event.kind is Kind.OK else None
+        except HarnessError as error:
+            self._say(str(error), level="warning")
+            return
+        for text in (*told.said, *filter(None, [told.trouble])) if told else ():
+            self._say(text, level="warning")
 
     def _write(self, entry: Entry) -> None:
         self._journal.append(entry)
@@ -263,110 +318,5 @@ class _Following:
         )
 
 
-class _Log:
-    """What Ansible printed, in the same file as that of a run."""
-
-    def __init__(self, folder: Path) -> None:
-        path = folder / "ansible.log"
-        path.touch(mode=0o600)
-        self._file = path.open("a", encoding="utf-8", errors="surrogatepass")
-
-    def __enter__(self) -> _Log:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._file.close()
-
-    def __call__(self, event: Event) -> None:
-        if event.stdout:
-            self._file.write(event.stdout.replace("\r\n", "\n") + "\n")
-
-
-@dataclass
-class StepFollow:
-    """The job of one step. Its times are those of AWX."""
-
-    context: RunContext
-    plan: Plan
-    step: PlannedStep
-    folder: TestFolder
-    job: Job
-    write: Callable[[Entry], None]
-    events: EventLog
-    _seen: dict[tuple[str, int], list[Event]] = field(default_factory=dict)
-
-    def run(self) -> tuple[Verdict, Outcome]:
-        """Follow it to its verdict, and say how it ended.
-
-        Raises:
-            OSError: the run folder cannot be written.
-        """
-        started, test, step = self._created(), self.plan.name, self.step
-        self.write(StepStarted(at=started, step=step.id))
-        self.context.tell(
-            notice.StepStarted(at=started, test=test, step=step.id, deadline_seconds=step.deadline_seconds)
-        )
-        self._record = StepRecord(step=step.id, started=started)
-        self._begin(1, started)
-        folder = self.folder.step(step.id)
-        make_private(folder)
-        attempts = Attempts(step, self._again, self._take)
-        with _Log(folder) as log:
-
-            def take(event: Event) -> None:
-                log(event)
-                attempts(event)
-
-            outcome = attempts.outcome(follow(self.job, take, self.context.cancel, self.context.abandon))
-        ended = seconds_of(self.job.last.get("finished")) or self.context.now()
-        self._end(outcome, None, ended)
-        self._record.ended = ended
-        self.write(StepEnded(at=ended, step=step.id))
-        result = judge_step(self.plan, step, self._record, self._seen)
-        self.context.tell(notice.StepEnded(at=ended, test=test, result=result))
-        return result.verdict or Verdict.UNKNOWN, outcome
-
-    def _created(self) -> float:
-        with suppress(AwxError):  # whoever follows it says so
-            self.job.look()
-        return seconds_of(self.job.last.get("created")) or self.context.now()
-
-    def _begin(self, number: int, at: float) -> None:
-        self.write(AttemptStarted(at=at, step=self.step.id, attempt=number))
-        self._record.attempts.append(AttemptRecord(number=number, started=at))
-
-    def _again(self, number: int, event: Event) -> None:
-        """The look before this one is whole: it gets the end that only the last one has of Ansible."""
-        end = {"event": Kind.STATS, "counter": event.counter, "created": event.created, "event_data": {}}
-        self._take(number - 1, Event.model_validate(end))
-        at = seconds_of(event.created) or self.context.now()
-        self._end(_DONE, self.step.judgement.retry.delay_seconds, at)
-        self._begin(number, at)
-
-    def _end(self, outcome: Outcome, next_in: float | None, at: float) -> None:
-        attempt = self._record.attempts[-1]
-        attempt.ended = AttemptEnded(at=at, step=self.step.id, attempt=attempt.number, outcome=outcome)
-        self.write(attempt.ended)
-        if not self.step.judgement.observes:
-            return
-        seen = self._seen.get((self.step.id, attempt.number), ())
-        self.context.tell(
-            notice.Attempted(
-                at=at,
-                test=self.plan.name,
-                step=self.step.id,
-                attempt=attempt.number,
-                max_attempts=self.step.judgement.retry.max_attempts,
-                checks=judge_attempt(self.plan, self.step, attempt, seen).checks,
-                next_in=next_in,
-            )
-        )
-
-    def _take(self, number: int, event: Event) -> None:
-        self.events.append(self.step.id, number, event)
-        self._seen.setdefault((self.step.id, number), []).append(event)
-        now, test, step = self.context.now(), self.plan.name, self.step.id
-        if event.kind is Kind.TASK_START:
-            self.context.tell(notice.TaskStarted(at=now, test=test, step=step, task=event.task))
-        if event.stdout:
-            self.context.tell(notice.Output(at=now, test=test, step=step, text=event.stdout + "\n"))
+def _what(record: FaultRecord) -> str:
+    return f"{record.name or record.fault} on {record.node}"

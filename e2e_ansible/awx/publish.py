@@ -78,6 +78,7 @@ def _same(nodes: Iterable[Node], there: Iterable[Object], step: int) -> bool:
             each.get("unified_job_template"),
             each.get("extra_data"),
             each.get("timeout"),
+            bool(each.get("all_parents_must_converge")),
             *(sorted(names.get(other, "") for other in each.get(f"{edge}_nodes", ())) for edge in _EDGES),
         )
         for each in there
@@ -87,6 +88,7 @@ def _same(nodes: Iterable[Node], there: Iterable[Object], step: int) -> bool:
             step,
             dict(node.extra_data),
             node.timeout_seconds,
+            node.all_parents_must_converge,
             *(sorted(getattr(node, edge)) for edge in _EDGES),
         )
         for node in nodes
@@ -103,6 +105,7 @@ def _make(client: Client, nodes: Iterable[Node], template: int, step: int) -> No
                 "unified_job_template": step,
                 "extra_data": dict(node.extra_data),
                 "timeout": node.timeout_seconds,
+                "all_parents_must_converge": node.all_parents_must_converge,
             },
         )["id"]
         for node in nodes

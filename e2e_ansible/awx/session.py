@@ -225,6 +225,7 @@ def _manifest(plans: Sequence[Plan], folder: RunFolder, options: RunOptions) -> 
         run_id=folder.run_id,
         suite=", ".join(dict.fromkeys(plan.suite_file for plan in plans)),
         started=time.time(),
+        folder=str(folder.path),
         options={key: value for key, value in vars(options).items() if value is not None},
         tests=manifest_tests(folder.run_id, plans),
     )

@@ -2,7 +2,7 @@
 
 Every node is a job of the one template `e2e step`. A step that passes leads to the next; one that does not leads to
 the collection of logs, from there whatever comes of it to the clean-up, and at last to a job that fails, so that AWX
-shows the workflow as what it is.
+shows the workflow as what it is. A rescue comes before the logs are collected, as AWX has only one way of failure.
 """
 
 from __future__ import annotations
@@ -10,28 +10,36 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import zip_longest
 from math import ceil
 from pathlib import Path
 from typing import Any
 
-from e2e_ansible.awx.act import COLLECT, RESULT, runnable
+from e2e_ansible.awx.act import COLLECT, HEAL_OPEN, RESULT, runnable
+from e2e_ansible.awx.graph import edges, unable
 from e2e_ansible.checks.registry import is_built_in
+from e2e_ansible.compile.flow import played
 from e2e_ansible.compile.plan import Plan, PlannedStep
 from e2e_ansible.content import content_root
 from e2e_ansible.errors import Problem, SuiteError
 from e2e_ansible.judge.attempt import checks_of
+from e2e_ansible.steps.client_plan import CONTROLLER
+from e2e_ansible.steps.registry import step_types
 from e2e_ansible.suite.model import Keep, SourceRef, Step, Test
 
 __all__ = [
     "CLEAN_UP",
     "CLEAN_UP_AFTER",
     "COLLECT_NODE",
+    "HEAL_AFTER",
+    "HEAL_NODE",
     "RESULT_NODE",
     "STEP_TEMPLATE",
     "Node",
     "Workflow",
     "exported",
+    "told_options",
     "workflow_of",
 ]
 
@@ -42,17 +50,31 @@ COLLECT_NODE, CLEAN_UP, CLEAN_UP_AFTER, RESULT_NODE = (
     "clean-up-after-failure",
     "result",
 )
+HEAL_NODE, HEAL_AFTER = "heal", "heal-after-failure"
+_INJECTS = "fault"
 _MAKE_NODES = ("init", "deploy")
-_OTHERWISE_SECONDS = {COLLECT_NODE: 300, CLEAN_UP: 1200, CLEAN_UP_AFTER: 1200, RESULT_NODE: 120}
+_OTHERWISE_SECONDS = {
+    HEAL_NODE: 600,
+    HEAL_AFTER: 600,
+    COLLECT_NODE: 300,
+    CLEAN_UP: 1200,
+    CLEAN_UP_AFTER: 1200,
+    RESULT_NODE: 120,
+}
 #: AWX has its own work before and after the playbook: a project update, a container.
 _AROUND_SECONDS = 30
-_NOT_TOLD = {"step", "name", "description"}
+_NOT_TOLD = {"step", "name", "description", "when", "background"}
+#: A fault is healed by the name of its step.
+_TOLD_BY_NAME = ("fault",)
 _LONGEST_NAME = 512
 
 
 @dataclass(frozen=True)
 class Node:
-    """One job of the workflow. `extra_data` are its variables, `timeout_seconds` is when AWX ends it."""
+    """One job of the workflow. `extra_data` are its variables, `timeout_seconds` is when AWX ends it.
+
+    After jobs that ran at once, `all_parents_must_converge`: each of them has to lead here.
+    """
 
     identifier: str
     extra_data: Mapping[str, Any]
@@ -60,6 +82,7 @@ class Node:
     success: tuple[str, ...] = ()
     failure: tuple[str, ...] = ()
     always: tuple[str, ...] = ()
+    all_parents_must_converge: bool = False
 
 
 @dataclass(frozen=True)
@@ -119,22 +142,41 @@ def _node_arguments(node: Node, organization: str) -> dict[str, Any]:
         "unified_job_template": template,
         "extra_data": dict(node.extra_data),
         "timeout": node.timeout_seconds,
+        **({"all_parents_must_converge": True} if node.all_parents_must_converge else {}),
         "related": {key: [{"identifier": name} for name in names] for key, names in edges.items() if names},
     }
 
 
 def _steps(plan: Plan, test: Test, keep: Keep) -> Iterator[Node]:
-    ids = [step.id for step in plan.steps]
     failed = _after_failure(plan, keep)[0]
-    last = (CLEAN_UP,) if _cleans_up(plan, keep) else ()
-    for planned, written, following in zip(plan.steps, test.steps, [*ids[1:], ""], strict=True):
+    last = _after_success(plan, keep)[:1]
+    planned = {step.id: step for step in plan.steps}
+    written = dict(zip(planned, played(test.steps, step_types()), strict=True))
+    jobs, _ = edges(plan.items, last, (failed,))
+    for name in sorted(jobs, key=lambda name: (jobs[name].step != name, planned[jobs[name].step].index)):
+        job = jobs[name]
+        step = planned[job.step]
         yield Node(
-            identifier=planned.id,
-            extra_data={"e2e_step": planned.type, "e2e_options": _text(_options(written))},
-            timeout_seconds=ceil(planned.deadline_seconds) + _AROUND_SECONDS,
-            success=(following,) if following else last,
-            failure=(failed,),
+            identifier=name,
+            extra_data=_variables(plan, step, written[step.id]),
+            timeout_seconds=ceil(step.deadline_seconds) + _AROUND_SECONDS,
+            success=job.success,
+            failure=job.failure,
+            always=job.always,
+            all_parents_must_converge=job.converges,
         )
+
+
+def _variables(plan: Plan, step: PlannedStep, written: Step) -> dict[str, Any]:
+    """`e2e_step_id` is what faults are called after; with `e2e_writer` the job starts the client of data_integrity."""
+    found: dict[str, Any] = {
+        "e2e_step": step.type,
+        "e2e_step_id": step.id,
+        "e2e_options": _text(told_options(written)),
+    }
+    if plan.writer and step.starts_writer:
+        found["e2e_writer"] = True
+    return found
 
 
 def _text(value: Mapping[str, Any]) -> str:
@@ -142,29 +184,54 @@ def _text(value: Mapping[str, Any]) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
-def _options(step: Step) -> dict[str, Any]:
-    return step.options.model_dump(mode="json", by_alias=True, exclude_defaults=True, exclude=_NOT_TOLD)
+def told_options(step: Step) -> dict[str, Any]:
+    """The options of a step as its job gets them: without what says nothing of what it does."""
+    left = _NOT_TOLD - {"name"} if step.type in _TOLD_BY_NAME else _NOT_TOLD
+    return step.options.model_dump(mode="json", by_alias=True, exclude_defaults=True, exclude=left)
 
 
 def _afterwards(plan: Plan, keep: Keep) -> Iterator[Node]:
-    """The nodes after the steps: a clean-up when all passed, and the way of failure."""
-    if _cleans_up(plan, keep):
-        yield _node(CLEAN_UP, "destroy")
+    """The nodes after the steps: those when all passed, and the way of failure."""
     chain = _after_failure(plan, keep)
-    steps = {COLLECT_NODE: COLLECT, CLEAN_UP_AFTER: "destroy", RESULT_NODE: RESULT}
-    for name, following in zip(chain, [*chain[1:], ""], strict=True):
+    good = _after_success(plan, keep)
+    _, converges = edges(plan.items, tuple(good[:1]), ())
+    steps = {HEAL_NODE: HEAL_OPEN, CLEAN_UP: "destroy"}
+    for name, following in zip_longest(good, good[1:], fillvalue=""):
+        failed = tuple(each for each in chain if each != HEAL_AFTER)[:1] if name == HEAL_NODE else ()
+        node = _node(name, steps[name], success=(following,) if following else (), failure=failed)
+        yield replace(node, all_parents_must_converge=converges and name == good[0])
+    steps = {HEAL_AFTER: HEAL_OPEN, COLLECT_NODE: COLLECT, CLEAN_UP_AFTER: "destroy", RESULT_NODE: RESULT}
+    for name, following in zip_longest(chain, chain[1:], fillvalue=""):
         yield _node(name, steps[name], always=(following,) if following else ())
 
 
-def _node(identifier: str, step: str, always: tuple[str, ...] = ()) -> Node:
-    return Node(identifier, {"e2e_step": step}, _OTHERWISE_SECONDS[identifier], always=always)
+def _node(
+    identifier: str,
+    step: str,
+    *,
+    success: tuple[str, ...] = (),
+    failure: tuple[str, ...] = (),
+    always: tuple[str, ...] = (),
+) -> Node:
+    variables = {"e2e_step": step}
+    return Node(identifier, variables, _OTHERWISE_SECONDS[identifier], success, failure, always)
+
+
+def _after_success(plan: Plan, keep: Keep) -> tuple[str, ...]:
+    chain = (HEAL_NODE,) if _injects(plan) and not plan.steps[-1].removes_nodes else ()
+    return (*chain, CLEAN_UP) if _cleans_up(plan, keep) else chain
 
 
 def _after_failure(plan: Plan, keep: Keep) -> list[str]:
-    chain = [COLLECT_NODE] if _makes_nodes(plan) else []
+    chain = [HEAL_AFTER] if _injects(plan) else []
+    chain += [COLLECT_NODE] if _makes_nodes(plan) else []
     if _makes_nodes(plan) and keep == "never":
         chain.append(CLEAN_UP_AFTER)
     return [*chain, RESULT_NODE]
+
+
+def _injects(plan: Plan) -> bool:
+    return any(step.type == _INJECTS for step in plan.steps)
 
 
 def _cleans_up(plan: Plan, keep: Keep) -> bool:
@@ -185,9 +252,11 @@ def _suite_folder(suite: str) -> str:
 def _refuse(plan: Plan, test: Test) -> None:
     problems = [
         _problem(step.source, text, hint)
-        for step, written in zip(plan.steps, test.steps, strict=True)
+        for step, written in zip(plan.steps, played(test.steps, step_types()), strict=True)
         for text, hint in _unable(step, written)
     ]
+    flow = unable(plan.items, {step.id: step for step in plan.steps})
+    problems += [_problem(*each) for each in flow]
     if problems:
         raise SuiteError(problems)
 
@@ -203,6 +272,11 @@ def _unable(step: PlannedStep, written: Step) -> Iterator[tuple[str, str]]:
     for name in checks_of(step):
         if not is_built_in(name):
             yield f"the check {name!r} is code beside the suite, which AWX does not have", "e2e-ansible run"
-    if step.judgement.needs_integrity:
-        text = "data_integrity needs a client that writes from the first step to the last, and jobs have none"
-        yield text, "leave it out of a suite for AWX, or use e2e-ansible run"
+    if step.unchanged and written.type in runnable():
+        yield (
+            f"a job of AWX cannot look whether {written.type} changes anything",
+            "leave verify_idempotence out",
+        )
+    if step.client is not None and step.client.on == CONTROLLER:
+        text = f"the client {step.client.name} would live on the controller, and end with its job"
+        yield text, "say place: client, with the parameter clients: 1, or place: NODE"

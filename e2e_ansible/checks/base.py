@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
+from e2e_ansible.judge.operations import History, history
 from e2e_ansible.nodes.observation import NodeObservation, Observation
+from e2e_ansible.oracle.history import Record
 from e2e_ansible.suite.model import Database
 
-__all__ = ["Check", "Outcome", "Ranges", "Situation", "failed", "passed", "unknown"]
+__all__ = ["SECONDS", "Check", "Outcome", "Ranges", "Situation", "failed", "passed", "unknown"]
 
 Ranges = Sequence[tuple[int, int]]
+
+#: An argument named `seconds`.
+SECONDS = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
 
 
 @dataclass(frozen=True)
@@ -18,7 +25,9 @@ class Situation:
     """Everything a check may look at.
 
     `expected` are the nodes of the plan in order and their labels; `acknowledged` are the row numbers that
-    the integrity writer saw committed before this look, as inclusive ranges, or None when no writer ran.
+    the integrity writer saw committed before this look, as inclusive ranges, or None when no writer ran;
+    `histories` are the records of each client until this look; `last_fault` is when the last fault before it was there,
+    in epoch seconds, and which.
     """
 
     observation: Observation
@@ -26,6 +35,13 @@ class Situation:
     database: Database
     primary: str
     acknowledged: Ranges | None = None
+    histories: Mapping[str, Sequence[Record]] = field(default_factory=dict)
+    last_fault: tuple[float, str] | None = None
+
+    @cached_property
+    def pasts(self) -> Mapping[str, History]:
+        """The operations of each client that noted anything; folded once for all checks of a look."""
+        return {client: history(records) for client, records in self.histories.items() if records}
 
     @property
     def nodes(self) -> tuple[NodeObservation, ...]:
@@ -37,6 +53,16 @@ class Situation:
     def unseen(self) -> tuple[str, ...]:
         """Expected nodes that the observation does not contain."""
         return tuple(name for name in self.expected if self.observation.node(name) is None)
+
+    @property
+    def cluster(self) -> tuple[NodeObservation, ...]:
+        """The observed nodes under test: all but those that only drive load."""
+        return tuple(node for node in self.nodes if "client" not in self.expected[node.node])
+
+    @property
+    def cluster_names(self) -> tuple[str, ...]:
+        """The expected nodes under test: all but those that only drive load."""
+        return tuple(name for name, labels in self.expected.items() if "client" not in labels)
 
     @property
     def databases(self) -> tuple[NodeObservation, ...]:
@@ -72,7 +98,8 @@ def unknown(message: str) -> Outcome:
 class Check:
     """A named predicate. `arguments` names what may follow its name after colons, required ones first.
 
-    `choices` lists the values an argument may have; an argument named `node` must be a node of the test.
+    `choices` lists the values an argument may have; an argument named `node` must be a node of the test,
+    one named `seconds` a number. `needs_parameter` names the parameter of the suite without which it has no subject.
     """
 
     name: str
@@ -81,7 +108,12 @@ class Check:
     arguments: tuple[str, ...] = ()
     required_arguments: int = 0
     needs_integrity: bool = False
+    needs_histories: bool = False
     needs_admin_ui: bool = False
+    needs_services: bool = False
+    needs_amcheck: bool = False
+    needs_parameter: str = ""
     needs_login: bool = False
+    needs_patroni: bool = False
     allow_failure: bool = False
     choices: Mapping[str, Sequence[str]] = field(default_factory=dict)

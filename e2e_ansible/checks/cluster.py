@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from e2e_ansible.checks.base import Check, Outcome, Situation, failed, passed, unknown
-from e2e_ansible.checks.database import accepting, names, role_findings, unobserved, write_gaps, writers
+from e2e_ansible.checks.database import (
+    accepting,
+    names,
+    role_findings,
+    split_brain,
+    unobserved,
+    write_gaps,
+    writers,
+)
 from e2e_ansible.checks.nodes import (
     Finding,
     blind,
@@ -17,6 +25,7 @@ from e2e_ansible.checks.nodes import (
     seen,
     unseen_among,
 )
+from e2e_ansible.checks.patroni import patroni_findings
 from e2e_ansible.nodes.observation import NodeObservation, PowerState, Unreachable
 
 __all__ = ["CHECKS", "cluster_critical", "cluster_degraded", "cluster_status", "cluster_status_stopped"]
@@ -26,12 +35,16 @@ def _incomplete(situation: Situation) -> Outcome | None:
     return unseen_among(situation, situation.expected) or unobserved(situation)
 
 
+def _findings(situation: Situation) -> list[Finding]:
+    return [*role_findings(situation), *patroni_findings(situation)]
+
+
 def cluster_status(situation: Situation, _arguments: Sequence[str]) -> Outcome:
-    """Every expected node runs and PostgreSQL is in its proper role on every database node."""
+    """Every expected node runs, and PostgreSQL is in its proper role on every database node; Patroni and etcd too."""
     missing = _incomplete(situation)
     if missing:
         return missing
-    findings = [*not_running(situation.nodes), *role_findings(situation)]
+    findings = [*not_running(situation.nodes), *_findings(situation)]
     return decide(findings, f"{names(situation.nodes)} run; {names(writers(situation))} takes writes")
 
 
@@ -48,27 +61,34 @@ def _stopped_finding(node: NodeObservation) -> Finding | None:
 
 
 def cluster_status_stopped(situation: Situation, _arguments: Sequence[str]) -> Outcome:
-    """Every node is off by the provider; where that does not know, ssh and PostgreSQL answer nowhere."""
-    missing = unseen_among(situation, situation.expected)
+    """Every node of the cluster is off by the provider; where that does not know, ssh and PostgreSQL answer nowhere."""
+    missing = unseen_among(situation, situation.cluster_names)
     if missing:
         return missing
-    guessed = [node for node in situation.nodes if _answers_nowhere(node)]
+    guessed = [node for node in situation.cluster if _answers_nowhere(node)]
     tail = ""
     if guessed:
         tail = f"; power not known of {names(guessed)}, but neither ssh nor PostgreSQL answers there"
-    off = [node for node in situation.nodes if node not in guessed]
+    off = [node for node in situation.cluster if node not in guessed]
     head = f"the provider says off: {names(off)}" if off else "the provider says nothing"
-    return decide(filter(None, map(_stopped_finding, situation.nodes)), head + tail)
+    return decide(filter(None, map(_stopped_finding, situation.cluster)), head + tail)
 
 
 def _critical(situation: Situation) -> tuple[bool | None, str]:
-    """Whether most nodes are down or no node takes writes, and the sentence for it; None: it was not seen."""
-    down = [node for node in situation.nodes if not is_running(node)]
-    if 2 * len(down) > len(situation.expected):
-        return True, f"{len(down)} of {len(situation.expected)} nodes are down: {', '.join(map(seen, down))}"
+    """Whether most nodes are down, no node takes writes, or several do under Patroni, and the sentence for it.
+
+    None: it was not seen.
+    """
+    down = [node for node in situation.cluster if not is_running(node)]
+    share = f"{len(down)} of {len(situation.cluster_names)} nodes are down"
+    if 2 * len(down) > len(situation.cluster_names):
+        return True, f"{share}: {', '.join(map(seen, down))}"
+    split = split_brain(situation)
+    if split:
+        return True, split.message
     taking = writers(situation)
     if taking:
-        return False, f"{names(taking)} takes writes, {len(down)} of {len(situation.expected)} nodes are down"
+        return False, f"{names(taking)} takes writes, {share}"
     gaps = write_gaps(situation)
     if gaps:
         return None, "; ".join(gap.text for gap in gaps)
@@ -76,8 +96,8 @@ def _critical(situation: Situation) -> tuple[bool | None, str]:
 
 
 def cluster_degraded(situation: Situation, _arguments: Sequence[str]) -> Outcome:
-    """Writes answer, most nodes run, and at least one node or replica is missing."""
-    missing = _incomplete(situation) or blind_among(situation.nodes)
+    """Writes answer, most nodes run, and at least one node or replica is missing, or Patroni could not fail over."""
+    missing = _incomplete(situation) or blind_among(situation.cluster)
     if missing:
         return missing
     critical, why = _critical(situation)
@@ -85,16 +105,16 @@ def cluster_degraded(situation: Situation, _arguments: Sequence[str]) -> Outcome
         return unknown(why)
     if critical:
         return failed(f"critical, which is more than degraded: {why}")
-    findings = [*not_running(situation.nodes), *role_findings(situation)]
+    findings = [*not_running(situation.cluster), *_findings(situation)]
     text = "; ".join(finding.text for finding in findings)
     if any(finding.decided for finding in findings):
         return passed(f"{names(writers(situation))} takes writes; {text}")
-    return unknown(text) if findings else failed(f"healthy: nothing is missing on {names(situation.nodes)}")
+    return unknown(text) if findings else failed(f"healthy: nothing is missing on {names(situation.cluster)}")
 
 
 def cluster_critical(situation: Situation, _arguments: Sequence[str]) -> Outcome:
-    """Most nodes are down, or no node takes writes."""
-    missing = _incomplete(situation) or blind_among(situation.nodes)
+    """Most nodes are down, or no node takes writes, or more than one does under Patroni."""
+    missing = _incomplete(situation) or blind_among(situation.cluster)
     if missing:
         return missing
     critical, why = _critical(situation)

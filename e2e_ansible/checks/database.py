@@ -25,8 +25,10 @@ __all__ = [
     "database_down",
     "database_names",
     "database_running",
+    "may_write",
     "names",
     "role_findings",
+    "split_brain",
     "unobserved",
     "write_gaps",
     "writers",
@@ -65,7 +67,7 @@ def writers(situation: Situation) -> tuple[NodeObservation, ...]:
     return tuple(node for node in situation.databases if node.postgres and node.postgres.writable)
 
 
-def _may_write(node: NodeObservation) -> bool:
+def may_write(node: NodeObservation) -> bool:
     """Whether it was not found out if this node takes writes."""
     if node.postgres is None:
         return node.reachable or blind(node)
@@ -78,7 +80,7 @@ def write_gaps(situation: Situation) -> tuple[Finding, ...]:
     return tuple(
         Finding(f"it was not seen whether {seen(node)} takes writes", decided=False)
         for node in situation.databases
-        if _may_write(node)
+        if may_write(node)
     )
 
 
@@ -86,7 +88,8 @@ def role_findings(situation: Situation) -> Iterator[Finding]:
     """What is wrong with PostgreSQL and its roles on the nodes that answer over ssh.
 
     Replication: exactly one primary, writable, that lists as many streaming replicas as expected; all others
-    are in recovery and their receiver streams. Standalone: each node accepts connections and takes writes.
+    are in recovery and their receiver streams. Patroni: the same, whichever node it is, and all on its timeline.
+    Standalone: each node accepts connections and takes writes.
     """
     reachable = [node for node in situation.databases if node.reachable]
     for node in reachable:
@@ -139,6 +142,8 @@ def _replication_findings(situation: Situation, up: Sequence[NodeObservation]) -
         yield from _sender_findings(primaries[0], len(database_names(situation)) - 1)
     else:
         yield _primary_count_finding(situation, primaries)
+    if situation.database == "patroni" and len(primaries) == 1:
+        yield from _timeline_findings(primaries[0], up)
 
 
 def _standby_findings(node: NodeObservation) -> Iterator[Finding]:
@@ -160,6 +165,23 @@ def _primary_count_finding(situation: Situation, primaries: Sequence[NodeObserva
         return Finding(f"{names(primaries)} are primaries at the same time")
     hidden = any(map(_may_be_primary, situation.databases))
     return Finding(f"no primary among {', '.join(database_names(situation))}", decided=not hidden)
+
+
+def _timeline_findings(primary: NodeObservation, up: Sequence[NodeObservation]) -> Iterator[Finding]:
+    """Standbys on another timeline than the primary: they follow a history that is over."""
+    right = primary.postgres.timeline if primary.postgres else None
+    for node in up:
+        timeline = node.postgres.timeline if node.postgres else None
+        if right is not None and timeline is not None and timeline != right:
+            yield Finding(f"{node.node} is on timeline {timeline}, the primary {primary.node} on {right}")
+
+
+def split_brain(situation: Situation) -> Outcome | None:
+    """The failure of more than one writer where Patroni promises one, else None."""
+    taking = writers(situation)
+    if situation.database == "patroni" and len(taking) > 1:
+        return failed(f"split brain: {names(taking)} take writes at the same time")
+    return None
 
 
 def _sender_findings(primary: NodeObservation, expected: int) -> Iterator[Finding]:
@@ -187,7 +209,7 @@ def database_running(situation: Situation, _arguments: Sequence[str]) -> Outcome
 
 def database_degraded(situation: Situation, _arguments: Sequence[str]) -> Outcome:
     """Writes answer on some database node, and at least one database node is missing or out of its role."""
-    missing = unobserved(situation) or blind_among(situation.databases)
+    missing = unobserved(situation) or blind_among(situation.databases) or split_brain(situation)
     if missing:
         return missing
     taking = writers(situation)

@@ -10,7 +10,7 @@ from e2e_ansible.checks.nodes import blind_among
 from e2e_ansible.nodes.observation import NodeObservation, Postgres
 from e2e_ansible.oracle.ranges import Ranges, count, describe, difference, merge
 
-__all__ = ["CHECKS", "data_integrity"]
+__all__ = ["CHECKS", "data_integrity", "rows_scope"]
 
 _OUR_LIMITS = ("timeout", "canceling statement", "no answer within", "printed nothing")
 
@@ -23,9 +23,9 @@ def _lacks(where: str, acknowledged: Ranges, missing: Ranges) -> str:
     return f"{where} lacks {count(missing)} of {count(acknowledged)} acknowledged rows: {describe(missing)}"
 
 
-def _scope(situation: Situation) -> tuple[NodeObservation, ...]:
+def rows_scope(situation: Situation) -> tuple[NodeObservation, ...]:
     """Nodes that should hold the rows: standalone servers share nothing, so there only the primary."""
-    if situation.database == "replication":
+    if situation.database != "standalone":
         return situation.databases
     return tuple(node for node in situation.databases if node.node == situation.primary)
 
@@ -42,7 +42,7 @@ def data_integrity(situation: Situation, _arguments: Sequence[str]) -> Outcome:
     missing = unobserved(situation)
     if missing:
         return missing
-    scope = _scope(situation)
+    scope = rows_scope(situation)
     taking = [node for node in writers(situation) if node in scope]
     if not taking:
         return _without_writer(situation, acknowledged, scope)

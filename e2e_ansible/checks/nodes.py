@@ -144,12 +144,12 @@ def off_finding(node: NodeObservation) -> Finding | None:
 
 
 def vms_powered_off(situation: Situation, _arguments: Sequence[str]) -> Outcome:
-    """Every expected node is off by the word of the provider, and nothing but that."""
-    missing = unseen_among(situation, situation.expected)
+    """Every expected node of the cluster is off by the word of the provider, and nothing but that."""
+    missing = unseen_among(situation, situation.cluster_names)
     if missing:
         return missing
-    findings = filter(None, map(_power_finding, situation.nodes))
-    return decide(findings, f"the provider says that {_names(situation)} are off")
+    findings = filter(None, map(_power_finding, situation.cluster))
+    return decide(findings, f"the provider says that {', '.join(situation.cluster_names)} are off")
 
 
 def node_status(situation: Situation, arguments: Sequence[str]) -> Outcome:

@@ -11,8 +11,8 @@ from importlib.metadata import EntryPoint, entry_points
 from types import MappingProxyType, ModuleType
 from typing import Any
 
-from e2e_ansible.checks import cluster, database, integrity, nodes
-from e2e_ansible.checks.base import Check, Outcome, Situation, failed, passed, unknown
+from e2e_ansible.checks import cluster, database, history, integrity, nodes, patroni, physical, services
+from e2e_ansible.checks.base import SECONDS, Check, Outcome, Situation, failed, passed, unknown
 from e2e_ansible.errors import HarnessError, UsageError
 from e2e_ansible.nodes.observation import Observation
 
@@ -33,7 +33,11 @@ __all__ = [
 GROUP = "e2e_ansible.checks"
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,79}")
 _BUILT_IN: Mapping[str, Check] = MappingProxyType(
-    {check.name: check for check in (*cluster.CHECKS, *nodes.CHECKS, *database.CHECKS, *integrity.CHECKS)}
+    {
+        check.name: check
+        for family in (cluster, nodes, database, integrity, physical, history, patroni, services)
+        for check in family.CHECKS
+    }
 )
 
 
@@ -186,6 +190,10 @@ def parse(text: str, nodes: Sequence[str] | None = None) -> tuple[Check, tuple[s
     if not check.required_arguments <= len(arguments) <= len(check.arguments):
         raise UsageError(f"{text!r} has {len(arguments)} arguments", hint=f"write {_usage(check)}")
     for kind, value in zip(check.arguments, arguments, strict=False):
+        if kind == "seconds" and not SECONDS.fullmatch(value):
+            raise UsageError(
+                f"{value!r} is no number of seconds for {name}", hint=f"write {name}:5 or {name}:0.5"
+            )
         allowed = nodes if kind == "node" and nodes is not None else check.choices.get(kind)
         if not value or (allowed is not None and value not in allowed):
             raise UsageError(f"{value!r} is no {kind} for {name}", hint=_nearest(value, allowed or ()))

@@ -7,16 +7,19 @@ from typing import Annotated
 import typer
 
 from e2e_ansible import __version__
+from e2e_ansible.cli.analyze import analyze
 from e2e_ansible.cli.awx import awx
 from e2e_ansible.cli.destroy import destroy
 from e2e_ansible.cli.doctor import doctor
 from e2e_ansible.cli.group import Group
+from e2e_ansible.cli.heal import heal
 from e2e_ansible.cli.listing import list_tests
 from e2e_ansible.cli.plan import plan
 from e2e_ansible.cli.providers import providers
 from e2e_ansible.cli.reap import reap
 from e2e_ansible.cli.report import report
 from e2e_ansible.cli.rerun import rerun
+from e2e_ansible.cli.resume import resume
 from e2e_ansible.cli.role import role
 from e2e_ansible.cli.run import run
 from e2e_ansible.cli.schema import schema
@@ -53,7 +56,22 @@ def _root(
     pass
 
 
-for _command in (run, plan, validate, report, rerun, destroy, reap, schema, doctor, role, providers):
+for _command in (
+    run,
+    plan,
+    validate,
+    report,
+    analyze,
+    rerun,
+    resume,
+    heal,
+    destroy,
+    reap,
+    schema,
+    doctor,
+    role,
+    providers,
+):
     app.command()(_command)
 app.command("list")(list_tests)
 app.add_typer(awx, name="awx")

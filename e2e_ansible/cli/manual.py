@@ -37,7 +37,13 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "plan": ("e2e-ansible plan suites/quickstart.yaml -o plan",),
     "validate": ("e2e-ansible validate suites",),
     "report": ("e2e-ansible report", "e2e-ansible report runs/20261121-081500-a1b2c3 --json"),
+    "analyze": ("e2e-ansible analyze", "e2e-ansible analyze 20261121-081500-a1b2c3 --write"),
     "rerun": ("e2e-ansible rerun --failed",),
+    "resume": (
+        "e2e-ansible resume",
+        "e2e-ansible resume 20261121-081500-a1b2c3 --suite suites/quickstart.yaml",
+    ),
+    "heal": ("e2e-ansible heal", "e2e-ansible heal 20261121-081500-a1b2c3"),
     "destroy": ("e2e-ansible destroy 20261121-081500-a1b2c3",),
     "reap": (
         "e2e-ansible reap",

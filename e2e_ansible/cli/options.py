@@ -46,7 +46,7 @@ class KeepPolicy(StrEnum):
 
 SuiteFile = Annotated[Path, typer.Argument(metavar="SUITE", help="A suite file (YAML or JSON).")]
 SuiteFiles = Annotated[
-    list[Path], typer.Argument(metavar="SUITE", help="Suite files, or folders that hold some.")
+    list[Path], typer.Argument(metavar="SUITE", help="Suite files, folders that hold some, or plans.")
 ]
 RunArgument = Annotated[
     Path | None,
@@ -110,6 +110,7 @@ def run_options(
     verbose: bool,
     debug: bool,
     dry_run: bool = False,
+    from_plans: bool = False,
 ) -> RunOptions:
     """What the options of a command mean for a run."""
     from e2e_ansible.run.context import RunOptions
@@ -121,4 +122,5 @@ def run_options(
         keep=keep.value if keep else None,
         verbosity=_DEBUG_VERBOSITY if debug else int(verbose),
         dry_run=dry_run,
+        from_plans=from_plans,
     )

@@ -52,13 +52,20 @@ def run(
     engine: Engine = EngineName.WARM,
     runs: Runs = Path("runs"),
 ) -> None:
-    """Run suites on real nodes and judge them."""
+    """Run suites, or plans that `plan -o` has written, on real nodes and judge them.
+
+    A plan is run exactly as it is: one that was changed, or that other roles and plugins would run, is refused.
+    """
     from e2e_ansible.cli.plan import show_plans
-    from e2e_ansible.cli.suites import compile_files, of_provider
+    from e2e_ansible.cli.suites import compile_files, of_provider, plan_folders, read_plans
     from e2e_ansible.cli.views import run_and_show
     from e2e_ansible.run.engines import open_engine
 
+    written = plan_folders(suites)
+
     def compiled() -> list[Plan]:
+        if written:
+            return of_provider(read_plans(written, provider=provider, tests=run_test or ()), only_provider)
         made = compile_files(suites, provider=provider, allow_plugins=allow_plugins, tests=run_test or ())
         return of_provider(made, only_provider)
 
@@ -70,6 +77,7 @@ def run(
         verbose=verbose,
         debug=debug,
         dry_run=dry_run,
+        from_plans=bool(written),
     )
     if dry_run:
         show_plans(compiled(), options, runs=runs, json=json)

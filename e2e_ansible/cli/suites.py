@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from e2e_ansible.compile.plan import Plan
     from e2e_ansible.suite.model import Suite
 
-__all__ = ["compile_files", "load_files", "of_provider"]
+__all__ = ["compile_files", "load_files", "of_provider", "plan_folders", "read_plans"]
 
 _SUFFIXES = (".yml", ".yaml", ".json")
 
@@ -61,6 +61,52 @@ def compile_files(
     suites = load_files(paths, provider=provider, allow_plugins=allow_plugins)
     refuse_unknown(tests, [test.name for suite in suites for test in suite.tests])
     return [made for suite in suites for made in plan(suite) if not tests or made.name in tests]
+
+
+def plan_folders(paths: Sequence[Path]) -> list[Path]:
+    """The plan folders among these, or in them; none if they are suites.
+
+    Raises:
+        UsageError: some are plans and some are not.
+    """
+    below = {path: _plans_in(path) for path in paths}
+    found = [folder for folders in below.values() for folder in folders]
+    others = [path for path, folders in below.items() if not folders]
+    if found and others:
+        raise UsageError(
+            f"{others[0]} is no plan, and {found[0]} is one", hint="run them one after the other"
+        )
+    return found
+
+
+def _plans_in(path: Path) -> list[Path]:
+    from e2e_ansible.run.plan_folder import is_plan_folder
+
+    if not os.path.isdir(path):  # noqa: PTH112  # unlike Path.is_dir it takes a name of any length
+        return []
+    places = [path] if is_plan_folder(path) else sorted(path.iterdir())
+    return [place for place in places if is_plan_folder(place)]
+
+
+def read_plans(folders: Sequence[Path], *, provider: str | None, tests: Sequence[str] = ()) -> list[Plan]:
+    """Plans as they were written, byte for byte; `tests` picks some by name.
+
+    Raises:
+        UsageError: one was changed, or would be run with other roles and plugins; or a test does not exist.
+    """
+    from e2e_ansible.api import refuse_unknown
+    from e2e_ansible.run.plan_folder import check_content, read_whole_plan
+
+    made = [read_whole_plan(folder) for folder in folders]
+    for plan, folder in zip(made, folders, strict=True):
+        check_content(plan, folder)
+        if provider not in (None, plan.provider):
+            text = f"{folder} was compiled for provider {plan.provider}, not for {provider}"
+            raise UsageError(
+                text, hint=f"compile it again: e2e-ansible plan SUITE --provider {provider} -o DIR"
+            )
+    refuse_unknown(tests, [plan.name for plan in made])
+    return [plan for plan in made if not tests or plan.name in tests]
 
 
 def of_provider(plans: Sequence[Plan], provider: str | None) -> list[Plan]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,18 +17,38 @@ if TYPE_CHECKING:
     from e2e_ansible.run.context import RunOptions
     from e2e_ansible.run.folder import RunFolder
 
-__all__ = ["run_and_show", "show", "view"]
+__all__ = ["run_and_show", "show", "told", "view"]
 
 
 def run_and_show(plans: list[Plan], options: RunOptions, engine: Engine, *, runs: Path, json: bool) -> int:
     """Run plans under the right view, print the summary, return the exit code."""
     from e2e_ansible.run.session import run_plans
 
-    with view(json=json, verbose=bool(options.verbosity)) as listener:
-        result, folder = run_plans(plans, runs=runs, engine=engine, options=options, listeners=[listener])
+    return told(
+        lambda listener: run_plans(plans, runs=runs, engine=engine, options=options, listeners=[listener]),
+        json=json,
+        verbose=bool(options.verbosity),
+    )
+
+
+def told(act: Callable[[Listener], tuple[RunResult, RunFolder]], *, json: bool, verbose: bool) -> int:
+    """Run something under the right view, print the summary, return the exit code. That nobody listens is no error."""
+    with view(json=json, verbose=verbose) as listener:
+        result, folder = act(listener)
     if not json:
-        show(result, folder, verbose=bool(options.verbosity))
+        try:
+            show(result, folder, verbose=verbose)
+            sys.stdout.flush()
+        except BrokenPipeError:
+            _forget_output()
     return result.exit_code
+
+
+def _forget_output() -> None:
+    """Whoever read the output has gone; Python would complain about that at its end."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)
 
 
 def show(result: RunResult, folder: RunFolder, *, verbose: bool) -> None:

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
-from e2e_ansible.compile.plan import Plan, PlannedNode, PlannedStep
+from e2e_ansible.compile.flow import Made, arrange
+from e2e_ansible.compile.plan import FlowStep, Plan, PlannedNode, PlannedStep
 from e2e_ansible.compile.render import REGISTERED, entry, playbook_text, to_yaml, used_registers
-from e2e_ansible.steps.base import CompileContext, CompiledStep, Play, StepType, play
+from e2e_ansible.steps.base import Play, StepType, play
+from e2e_ansible.steps.heal import heal_play
 from e2e_ansible.steps.judgement import Judgement
 from e2e_ansible.suite.model import Step, Suite, Test
 
 __all__ = [
     "ANSIBLE_CFG",
     "EVIDENCE_PLAYBOOK",
+    "HEAL_PLAYBOOK",
     "INVENTORY",
+    "NOTHING_REGISTERED",
     "REGISTERED_FILE",
     "compile_suite",
     "compile_test",
@@ -25,7 +27,9 @@ __all__ = [
 
 INVENTORY = "inventory/nodes.e2e.yml"
 REGISTERED_FILE = "registered.json"
+NOTHING_REGISTERED = f'{{"{REGISTERED}": {{}}}}\n'
 EVIDENCE_PLAYBOOK = "playbooks/collect-logs.yml"
+HEAL_PLAYBOOK = "playbooks/heal.yml"
 ANSIBLE_CFG = """\
 # For runs by hand, from this folder: E2E_DEPLOYMENT=NAME ansible-playbook playbooks/FILE
 [defaults]
@@ -46,23 +50,8 @@ pipelining = True
 timeout = 5
 ssh_args = -o ControlMaster=auto -o ControlPersist=60s -o ServerAliveInterval=3 -o ServerAliveCountMax=2
 """
-DATABASE_LABEL = "database"
 _SECTIONS = ("pre_tasks", "roles", "tasks", "post_tasks", "handlers")
 _BLOCKS = ("block", "rescue", "always")
-_NOT_IN_FILE_NAMES = re.compile(r"[^A-Za-z0-9]+")
-
-
-@dataclass(frozen=True)
-class _Made:
-    step: Step
-    id: str
-    compiled: CompiledStep
-    away: tuple[str, ...]
-    text: str
-
-    @property
-    def path(self) -> str:
-        return _playbook_path(self.id)
 
 
 def compile_suite(
@@ -76,9 +65,10 @@ def compile_test(
     suite: Suite, test: Test, step_types: Mapping[str, StepType[Any]], *, content_digest: str = ""
 ) -> Plan:
     """One test. Pure: the same suite gives the same bytes, whatever the clock, folder or machine."""
-    labels = dict.fromkeys(test.nodes, (DATABASE_LABEL,))
-    made = _compile_steps(test, labels, step_types)
+    labels = test.entry.labels
     entry = test.entry
+    made, flow = arrange(test, labels, step_types)
+    texts = {item.id: _playbook(test, item) for item in made}
     return Plan(
         name=test.name,
         provider=entry.provider,
@@ -94,56 +84,40 @@ def compile_test(
         requirements=entry.requirements,
         parameters=entry.parameters.model_dump(mode="json", exclude_none=True),
         source=test.source,
-        steps=tuple(_planned(index, item) for index, item in enumerate(made, start=1)),
+        steps=tuple(_planned(index, item, texts[item.id]) for index, item in enumerate(made, start=1)),
+        flow=flow if any(not isinstance(item, FlowStep) for item in flow) else (),
         content_digest=content_digest,
-        files=_files(test, labels, made),
+        files=_files(test, labels, {_playbook_path(step): text for step, text in texts.items()})
+        | (_healing(test) if any(item.compiled.faults for item in made) else {}),
     )
 
 
-def _compile_steps(
-    test: Test, labels: Mapping[str, tuple[str, ...]], step_types: Mapping[str, StepType[Any]]
-) -> list[_Made]:
-    made: list[_Made] = []
-    away: tuple[str, ...] = test.nodes
-    width = max(2, len(str(len(test.steps))))
-    for index, step in enumerate(test.steps, start=1):
-        context = CompileContext(
-            provider=test.entry.provider,
-            nodes=test.nodes,
-            labels=labels,
-            parameters=test.entry.parameters,
-            primary=test.nodes[0],
-            away=away,
-        )
-        compiled = step_types[step.type].compile(step.options, context)
-        suffix = _NOT_IN_FILE_NAMES.sub("-", step.options.name or step.type).strip("-")
-        step_id = f"{index:0{width}d}-{suffix}"
-        made.append(_Made(step, step_id, compiled, away, _playbook(test, step, step_id, compiled)))
-        gone = {*away, *compiled.takes_away} - set(compiled.brings_back)
-        away = tuple(node for node in test.nodes if node in gone)
-    return made
-
-
-def _wants_writer(made: Sequence[_Made]) -> bool:
+def _wants_writer(made: Sequence[Made]) -> bool:
     return any(item.compiled.needs_writer for item in made)
 
 
-def _planned(index: int, made: _Made) -> PlannedStep:
+def _planned(index: int, made: Made, text: str) -> PlannedStep:
     compiled, options = made.compiled, made.step.options
     return PlannedStep(
         index=index,
         id=made.id,
         type=made.step.type,
         description=options.description,
-        playbook=made.path,
+        playbook=_playbook_path(made.id),
         hosts=compiled.hosts,
         deadline_seconds=options.timeout_seconds or compiled.deadline_seconds,
         replay=compiled.replay,
         source=made.step.source,
-        lines=source_map(made.text, made.compiled.plays),
+        lines=source_map(text, compiled.plays),
         judgement=compiled.judgement.model_copy(update={"away": made.away}),
         starts_writer=compiled.starts_writer,
         removes_nodes=compiled.removes_nodes,
+        when=made.when,
+        background=options.background,
+        watch=made.step.watch,
+        precondition=made.step.precondition,
+        client=compiled.client,
+        unchanged=compiled.unchanged,
     )
 
 
@@ -171,7 +145,7 @@ def _entries(items: Iterable[Mapping[str, Any]], pad: str) -> Iterator[tuple[str
             yield from _entries(item.get(section, ()), f"{pad}    ")
 
 
-def _files(test: Test, labels: Mapping[str, tuple[str, ...]], made: Sequence[_Made]) -> dict[str, str]:
+def _files(test: Test, labels: Mapping[str, tuple[str, ...]], playbooks: Mapping[str, str]) -> dict[str, str]:
     inventory = {
         "plugin": "e2e",
         "provider": test.entry.provider,
@@ -180,10 +154,10 @@ def _files(test: Test, labels: Mapping[str, tuple[str, ...]], made: Sequence[_Ma
     files = {
         "ansible.cfg": ANSIBLE_CFG,
         INVENTORY: to_yaml(inventory),
-        REGISTERED_FILE: f'{{"{REGISTERED}": {{}}}}\n',
+        REGISTERED_FILE: NOTHING_REGISTERED,
         EVIDENCE_PLAYBOOK: _evidence_playbook(test),
     }
-    return {**files, **{item.path: item.text for item in made}}
+    return {**files, **playbooks}
 
 
 def _evidence_playbook(test: Test) -> str:
@@ -195,9 +169,16 @@ def _evidence_playbook(test: Test) -> str:
     return playbook_text(header, _by_hand(EVIDENCE_PLAYBOOK), plays)
 
 
-def _playbook(test: Test, step: Step, step_id: str, compiled: CompiledStep) -> str:
+def _healing(test: Test) -> dict[str, str]:
+    """Run after the steps whenever a fault is open, and by the command `heal`."""
+    header = [f"{test.name}: heal all faults that are open"]
+    return {HEAL_PLAYBOOK: playbook_text(header, _by_hand(HEAL_PLAYBOOK), [heal_play(test.nodes)])}
+
+
+def _playbook(test: Test, made: Made) -> str:
+    step, step_id, compiled = made.step, made.id, made.compiled
     registers = sorted(used_registers(compiled.plays))
-    plays = [_with_registered(made) for made in compiled.plays] if registers else compiled.plays
+    plays = [_with_registered(each) for each in compiled.plays] if registers else compiled.plays
     header = _header(test, step, step_id, compiled.judgement, registers)
     # What was observed is in the result of the task, which Ansible shows only when asked.
     command = _by_hand(_playbook_path(step_id), *(("-v",) if compiled.judgement.observes else ()))

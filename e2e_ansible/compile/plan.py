@@ -4,18 +4,29 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer
 
+from e2e_ansible.steps.client_plan import ClientPlan
+from e2e_ansible.steps.group import OnRescue
 from e2e_ansible.steps.judgement import Judgement, Replay
+from e2e_ansible.suite.condition import Condition
 from e2e_ansible.suite.model import Database, Keep, Requirements, SourceRef
 
-__all__ = ["Plan", "PlannedNode", "PlannedStep"]
+__all__ = ["FlowGroup", "FlowItem", "FlowStep", "FlowWait", "Plan", "PlannedNode", "PlannedStep"]
 
 
 class _Model(BaseModel):
+    """Fields in `_sparse` are written only where they say something: most tests are a list of steps."""
+
     model_config = ConfigDict(frozen=True, extra="forbid")
+    _sparse: ClassVar[frozenset[str]] = frozenset()
+
+    @model_serializer(mode="wrap")
+    def _written(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        made: dict[str, Any] = handler(self)
+        return {key: item for key, item in made.items() if item or key not in self._sparse}
 
 
 class PlannedNode(_Model):
@@ -28,8 +39,13 @@ class PlannedNode(_Model):
 class PlannedStep(_Model):
     """One step: its playbook, its deadline in seconds, and where in the suite it came from.
 
-    `lines` is the source map of the playbook: the line of each role, play and task in it, by name.
+    `lines` is the source map of the playbook: the line of each role, play and task in it, by name. In a condition
+    steps and groups are named by their ids. A step that `background` is set of runs while the next ones do; one with
+    `watch` looks until its group ends, and every look must hold; one that is a `precondition` decides whether
+    the experiment begins at all. `unchanged` are the names of plays in which no task may change anything.
     """
+
+    _sparse = frozenset({"when", "background", "watch", "precondition", "client", "unchanged"})
 
     index: int
     id: str
@@ -44,10 +60,55 @@ class PlannedStep(_Model):
     lines: Mapping[str, int] = Field(default_factory=dict)
     starts_writer: bool = False
     removes_nodes: bool = False
+    when: Condition | None = None
+    background: bool = False
+    watch: bool = False
+    precondition: bool = False
+    client: ClientPlan | None = None
+    unchanged: tuple[str, ...] = ()
+
+
+class FlowStep(_Model):
+    """One step, by its id."""
+
+    kind: Literal["step"] = "step"
+    step: str
+
+
+class FlowWait(_Model):
+    """Go on when these steps, which run in the background, have ended and passed."""
+
+    kind: Literal["wait"] = "wait"
+    steps: tuple[str, ...]
+    source: SourceRef
+
+
+class FlowGroup(_Model):
+    """Items in order or at once; `rescue` when they fail, `final` whatever happened. The condition is of all of it."""
+
+    kind: Literal["group"] = "group"
+    id: str
+    name: str
+    body: tuple[FlowItem, ...]
+    source: SourceRef
+    parallel: bool = False
+    rescue: tuple[FlowItem, ...] = ()
+    final: tuple[FlowItem, ...] = ()
+    on_rescue: OnRescue = "fail"
+    when: Condition | None = None
+
+
+FlowItem = Annotated[FlowStep | FlowWait | FlowGroup, Field(discriminator="kind")]
+FlowGroup.model_rebuild()
 
 
 class Plan(_Model):
-    """One compiled test. `files` are relative paths to contents; the hash covers all of it."""
+    """One compiled test. `files` are relative paths to contents; the hash covers all of it.
+
+    `steps` are all steps in the order of the text, `flow` says how they run; empty, it is one after the other.
+    """
+
+    _sparse = frozenset({"flow"})
 
     name: str
     provider: str
@@ -64,8 +125,14 @@ class Plan(_Model):
     parameters: Mapping[str, Any]
     source: SourceRef
     steps: tuple[PlannedStep, ...]
+    flow: tuple[FlowItem, ...] = ()
     content_digest: str = Field("", description="SHA-256 over the roles and plugins that the playbooks use")
     files: Mapping[str, str] = Field(default_factory=dict, exclude=True, repr=False)
+
+    @property
+    def items(self) -> tuple[FlowItem, ...]:
+        """The flow, also where it is only the list of steps."""
+        return self.flow or tuple(FlowStep(step=step.id) for step in self.steps)
 
     def to_json(self) -> str:
         """The text of plan.json: without the files, with stable key order."""
@@ -76,5 +143,5 @@ class Plan(_Model):
         """SHA-256 over the plan and every generated file; the same input gives the same hash."""
         digest = hashlib.sha256(self.to_json().encode())
         for name in sorted(self.files):
-            digest.update(f"\0{name}\0{self.files[name]}".encode())
+            digest.update(f"\0{name}\0{self.files[name]}".encode(errors="surrogatepass"))
         return digest.hexdigest()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from e2e_ansible.checks.base import Ranges, Situation
@@ -16,11 +16,14 @@ from e2e_ansible.judge.fold import Facts, fold
 from e2e_ansible.judge.record import AttemptEnded, AttemptRecord
 from e2e_ansible.judge.result import CheckResult, Failure
 from e2e_ansible.nodes.observation import Observation
+from e2e_ansible.oracle.histories import Histories
+from e2e_ansible.oracle.history import Record
 from e2e_ansible.verdict import Cause, Verdict
 
 __all__ = ["Judged", "checks_of", "judge_attempt", "situation"]
 
 _RC_FAILED_HOSTS = (2, 4)
+_HOW = {"failed": "failed", "unreachable": "is unreachable", "changed": "is no longer as it was installed"}
 _FOLLOWED = "another node of the play failed"
 
 
@@ -43,17 +46,25 @@ class _Case:
     ended: AttemptEnded
     facts: Facts
     started: float
+    histories: Mapping[str, Sequence[Record]]
 
 
 _Finding = tuple[Verdict, Cause, str]
 
 
-def judge_attempt(plan: Plan, step: PlannedStep, attempt: AttemptRecord, events: Iterable[Event]) -> Judged:
-    """Judge one attempt. Pure: the same record and events give the same verdict, now and from a folder."""
+def judge_attempt(
+    plan: Plan,
+    step: PlannedStep,
+    attempt: AttemptRecord,
+    events: Iterable[Event],
+    histories: Histories | None = None,
+) -> Judged:
+    """Judge one attempt. Pure: the same record, events and histories give the same verdict, now and from a folder."""
     facts = fold(step, events)
     if attempt.ended is None:
         return Judged(Verdict.UNKNOWN, Cause.HARNESS, "the run was killed in this step", facts)
-    case = _Case(plan, step, attempt.ended, facts, attempt.started)
+    seen = (histories or Histories()).at(attempt.ended.histories)
+    case = _Case(plan, step, attempt.ended, facts, attempt.started, seen)
     for rule in _RULES:
         finding = rule(case)
         if finding is not None:
@@ -67,7 +78,13 @@ def checks_of(step: PlannedStep) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*step.judgement.checks, *step.judgement.allow_failures)))
 
 
-def situation(plan: Plan, observation: Observation, acknowledged: Ranges | None) -> Situation:
+def situation(
+    plan: Plan,
+    observation: Observation,
+    acknowledged: Ranges | None,
+    histories: Mapping[str, Sequence[Record]] | None = None,
+    last_fault: tuple[float, str] | None = None,
+) -> Situation:
     """What the checks of a plan are held against."""
     return Situation(
         observation=observation,
@@ -75,6 +92,8 @@ def situation(plan: Plan, observation: Observation, acknowledged: Ranges | None)
         database=plan.database,
         primary=plan.primary,
         acknowledged=acknowledged,
+        histories=histories or {},
+        last_fault=last_fault,
     )
 
 
@@ -111,7 +130,10 @@ def _missing_proof(case: _Case) -> _Finding | None:
     judgement = case.step.judgement
     if case.facts.unproved:
         return judgement.unproved, judgement.failure_cause, _sentence(case.facts.unproved[0])
-    unproved = [host for host in judgement.proofs if not _proved(case.facts, host)]
+    if judgement.chooses and not case.facts.targets:
+        return judgement.unproved, judgement.failure_cause, "nothing tells which nodes were chosen"
+    needed = (*judgement.proofs, *(case.facts.targets if judgement.chooses else ()))
+    unproved = [host for host in needed if not _proved(case.facts, host)]
     if unproved:
         text = f"nothing proves what was done to {', '.join(unproved)}"
         return judgement.unproved, judgement.failure_cause, text
@@ -119,8 +141,10 @@ def _missing_proof(case: _Case) -> _Finding | None:
 
 
 def _proved(facts: Facts, host: str) -> bool:
-    """Whether every proof of the host holds; that its services settled proves nothing about an act."""
-    proofs = [proof for proof in facts.proofs if proof.host == host and proof.act != "settled"]
+    """Whether every proof of the host holds; that its services settled, or that it was chosen, proves no act."""
+    proofs = [
+        proof for proof in facts.proofs if proof.host == host and proof.act not in ("settled", "chosen")
+    ]
     return bool(proofs) and all(proof.proved for proof in proofs)
 
 
@@ -138,11 +162,21 @@ def _ansible_failed(case: _Case) -> _Finding | None:
     return None
 
 
+def _changed(case: _Case) -> _Finding | None:
+    """Every change is told: which task, where, and what it would be."""
+    changes = case.facts.changes
+    if not changes:
+        return None
+    text = "\n".join(_sentence(change) for change in changes)
+    return Verdict.FAIL, case.step.judgement.failure_cause, text
+
+
 _RULES: tuple[Callable[[_Case], _Finding | None], ...] = (
     _how_it_ended,
     _failed_task,
     _missing_proof,
     _ansible_failed,
+    _changed,
 )
 
 
@@ -151,8 +185,7 @@ def _harness_or_infrastructure(text: str) -> Cause:
 
 
 def _sentence(failure: Failure) -> str:
-    how = "is unreachable" if failure.kind == "unreachable" else "failed"
-    return f"{failure.host}: {failure.task!r} {how}: {failure.message}"
+    return f"{failure.host}: {failure.task!r} {_HOW[failure.kind]}: {failure.message}"
 
 
 def _judge_checks(case: _Case) -> Judged:
@@ -169,7 +202,8 @@ def _judge_checks(case: _Case) -> Judged:
 
 
 def _check_results(case: _Case, observation: Observation) -> Iterator[CheckResult]:
-    against = situation(case.plan, observation, case.ended.acknowledged)
+    ended = case.ended
+    against = situation(case.plan, observation, ended.acknowledged, case.histories, ended.last_fault)
     allowed = frozenset(case.step.judgement.allow_failures)
     for text in checks_of(case.step):
         recorded = case.ended.custom.get(text)

@@ -14,8 +14,10 @@ _OWN_ACTIONS = frozenset({"provision", "await_node", "node_power", "observe", "j
 #: What reads and judges a step in a job of AWX: when it fails, nothing was done to a node.
 _READING_ACTIONS = frozenset({"suite_step", "hold_checks"})
 #: Where `refused: ` means that the guard spoke; scripts of other roles refuse settings and versions.
-_GUARDED_ACTIONS = frozenset({"guard", "node_power"})
+_GUARDED_ACTIONS = frozenset({"guard", "node_power", "fault"})
 _GUARDED_ROLES = frozenset({"crash_node", "reboot_node"})
+#: A fault that may still be there, from the action `fault`.
+_NOT_HEALED = re.compile(r"^not healed: ", re.MULTILINE)
 _REFUSED = re.compile(r"^refused: ", re.MULTILINE)
 _INFRASTRUCTURE = re.compile(
     "|".join(
@@ -42,6 +44,8 @@ def cause_of(failure: Failure, otherwise: Cause) -> Cause:
     """The cause of one failed task; `otherwise` is what the plan says of the step."""
     if _refused(failure) or failure.action in _READING_ACTIONS:
         return Cause.HARNESS
+    if failure.action == "fault" and _NOT_HEALED.search(failure.message):
+        return Cause.CLEAN_UP
     if failure.kind == "unreachable" or (not _spoke_itself(failure) and is_infrastructure(failure.message)):
         return otherwise if otherwise is Cause.CLEAN_UP else Cause.INFRASTRUCTURE
     if failure.action in _OWN_ACTIONS and otherwise is Cause.PRODUCT:

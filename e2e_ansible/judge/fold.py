@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from e2e_ansible.compile.plan import PlannedStep
 from e2e_ansible.engine.event import Event, Kind
+from e2e_ansible.judge.change import change_words
 from e2e_ansible.judge.result import Failure, Proof, TaskTiming
 from e2e_ansible.nodes.observation import NodeObservation
 
@@ -20,6 +21,7 @@ __all__ = ["Facts", "fold"]
 
 PROOF_KEY = "e2e_proof"
 OBSERVATION_KEY = "observation"
+TARGETS_KEY = "e2e_targets"
 _HOST_ENDS = {
     Kind.OK: "ok",
     Kind.FAILED: "failed",
@@ -39,15 +41,18 @@ _NOISE = re.compile(r"^Shared connection to \S+ closed\.\s*$", re.MULTILINE)
 class Facts:
     """What one playbook run showed.
 
-    `unproved` are failed tasks that looked for the proof of an act and did not find it; `results` holds the last
+    `unproved` are failed tasks that looked for the proof of an act and did not find it; `changes` are tasks that
+    changed something where nothing had to be changed; `results` holds the last
     result of every host, for `register`; `under_way` is the task of each host that has begun and not ended;
-    `finished` says that Ansible came to its end.
+    `targets` are the hosts that the play has chosen; `finished` says that Ansible came to its end.
     """
 
     failures: list[Failure] = field(default_factory=list)
     unproved: list[Failure] = field(default_factory=list)
+    changes: list[Failure] = field(default_factory=list)
     rescued: set[str] = field(default_factory=set)
     proofs: list[Proof] = field(default_factory=list)
+    targets: list[str] = field(default_factory=list)
     observations: dict[str, NodeObservation] = field(default_factory=dict)
     timings: list[TaskTiming] = field(default_factory=list)
     results: dict[str, Mapping[str, Any]] = field(default_factory=dict)
@@ -118,10 +123,15 @@ def _host_result(facts: Facts, step: PlannedStep, event: Event) -> None:
         facts.results[host] = result
     _keep_proof(facts, host, result)
     _keep_observation(facts, host, result)
+    facts.targets.extend(str(name) for name in result.get(TARGETS_KEY) or () if name not in facts.targets)
+    if event.kind is Kind.OK and result.get("changed") is True and event.data.get("play") in step.unchanged:
+        change = _failure(step, event, "changed")
+        facts.changes.append(change.model_copy(update={"message": change_words(result)}))
     if event.kind is Kind.UNREACHABLE:
         facts.failures.append(_failure(step, event, "unreachable"))
     elif _HOST_ENDS[event.kind] == "failed" and not event.data.get("ignore_errors"):
-        unproved = PROOF_KEY in result and host in step.judgement.proofs
+        proves = host in step.judgement.proofs or step.judgement.chooses
+        unproved = PROOF_KEY in result and proves
         (facts.unproved if unproved else facts.failures).append(_failure(step, event, "failed"))
 
 

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from e2e_ansible.engine.protocol import Outcome
+from e2e_ansible.engine.protocol import Ended, Outcome
 from e2e_ansible.errors import HarnessError
 
 __all__ = [
@@ -18,9 +18,13 @@ __all__ = [
     "CustomOutcome",
     "Entry",
     "Evidence",
+    "FaultsHealed",
     "Interrupted",
+    "Resumed",
     "StepEnded",
+    "StepOmitted",
     "StepRecord",
+    "StepResumed",
     "StepStarted",
     "TestEnded",
     "TestRecord",
@@ -28,6 +32,7 @@ __all__ = [
     "Trouble",
     "fold_entry",
     "records",
+    "take_up",
 ]
 
 
@@ -82,6 +87,12 @@ class AttemptEnded(_Entry):
     attempt: int
     outcome: Outcome
     acknowledged: tuple[tuple[int, int], ...] | None = None
+    histories: Mapping[str, int] = Field(
+        default_factory=dict, description="Bytes that the history of each client had at this moment"
+    )
+    last_fault: tuple[float, str] | None = Field(
+        None, description="When the last fault was there, in epoch seconds, and which on which node"
+    )
     custom: Mapping[str, CustomOutcome] = Field(default_factory=dict)
 
 
@@ -90,6 +101,34 @@ class StepEnded(_Entry):
 
     kind: Literal["step_ended"] = "step_ended"
     step: str
+
+
+class StepOmitted(_Entry):
+    """The step is left out, because its condition or that of its group did not hold."""
+
+    kind: Literal["step_omitted"] = "step_omitted"
+    step: str
+    reason: str
+
+
+class Resumed(_Entry):
+    """A run that had died goes on: it was dead for so many seconds."""
+
+    kind: Literal["resumed"] = "resumed"
+    dead: float
+
+
+class StepResumed(_Entry):
+    """A step that was under way when the run died is taken up.
+
+    `again`: it is played once more, and what it may do only once is looked for first. `whole`: its last attempt had
+    ended, and nothing is played for that once more. `never`: it may not be repeated, and nobody knows how far it came.
+    """
+
+    kind: Literal["step_resumed"] = "step_resumed"
+    step: str
+    how: Literal["again", "whole", "never"]
+    reason: str = ""
 
 
 class Evidence(_Entry):
@@ -107,6 +146,19 @@ class Trouble(_Entry):
     message: str
     step: str = ""
     infrastructure: bool = False
+
+
+class FaultsHealed(_Entry):
+    """Faults that were open after the steps are healed (`ok`), or may still be there.
+
+    `by_hand`: by the command `heal`, after the run had died. `left`: a second interrupt left them as they are.
+    """
+
+    kind: Literal["faults_healed"] = "faults_healed"
+    ok: bool
+    message: str
+    by_hand: bool = False
+    left: bool = False
 
 
 class Interrupted(_Entry):
@@ -137,7 +189,11 @@ Entry = Annotated[
     | AttemptStarted
     | AttemptEnded
     | StepEnded
+    | StepOmitted
+    | Resumed
+    | StepResumed
     | Evidence
+    | FaultsHealed
     | Trouble
     | Interrupted
     | CleanUpEnded
@@ -147,19 +203,31 @@ Entry = Annotated[
 
 
 class AttemptRecord(BaseModel):
-    """One attempt; `ended` is None when the run died in it."""
+    """One attempt; `ended` is None when the run died in it. `cut`: it was taken up by a later one."""
 
     number: int
     started: float
     ended: AttemptEnded | None = None
+    cut: bool = False
+
+    @property
+    def whole(self) -> bool:
+        """Whether it came to an end of its own."""
+        return self.ended is not None and self.ended.outcome.ended is not Ended.CANCELED
 
 
 class StepRecord(BaseModel):
-    """One step that was begun; `ended` is None when the run died in it."""
+    """One step that was begun; `ended` is None when the run died in it. `omitted` says why it was left out.
+
+    `dead` are the seconds between `started` and `ended` in which there was no run.
+    """
 
     step: str
     started: float
     ended: float | None = None
+    omitted: str = ""
+    dead: float = 0.0
+    resumed: list[StepResumed] = Field(default_factory=list)
     attempts: list[AttemptRecord] = Field(default_factory=list)
     troubles: list[Trouble] = Field(default_factory=list)
 
@@ -176,9 +244,17 @@ class TestRecord(BaseModel):
     steps: dict[str, StepRecord] = Field(default_factory=dict)
     evidence: list[Evidence] = Field(default_factory=list)
     troubles: list[Trouble] = Field(default_factory=list)
+    healed: FaultsHealed | None = None
     interrupted: bool = False
     clean_up: CleanUpEnded | None = None
+    resumed: list[Resumed] = Field(default_factory=list)
     last: float | None = None
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing is left to do; what a second interrupt has left as it was can go on."""
+        left = self.clean_up is not None and self.clean_up.kept and not self.clean_up.ok
+        return self.ended is not None and not left
 
 
 def records(entries: Iterable[Entry]) -> TestRecord:
@@ -205,11 +281,15 @@ def fold_entry(record: TestRecord, entry: Entry) -> None:
             record.deployment, record.plan_hash, record.started = entry.deployment, entry.plan_hash, entry.at
         case Evidence():
             record.evidence.append(entry)
+        case FaultsHealed():
+            record.healed = entry
         case Trouble():
             step = record.steps.get(entry.step)
             (step.troubles if step else record.troubles).append(entry)
         case Interrupted():
             record.interrupted = True
+        case Resumed():
+            _resume(record, entry)
         case CleanUpEnded():
             record.clean_up = entry
         case TestEnded():
@@ -218,10 +298,27 @@ def fold_entry(record: TestRecord, entry: Entry) -> None:
             _fold_step(record.steps, entry)
 
 
+def _resume(record: TestRecord, entry: Resumed) -> None:
+    """What ended the run before is over."""
+    record.resumed.append(entry)
+    record.interrupted, record.clean_up, record.ended = False, None, None
+    if record.healed is not None and record.healed.left:
+        record.healed = None
+    for step in record.steps.values():
+        step.dead += entry.dead if step.ended is None else 0.0
+
+
 def _fold_step(
-    steps: dict[str, StepRecord], entry: StepStarted | AttemptStarted | AttemptEnded | StepEnded
+    steps: dict[str, StepRecord],
+    entry: StepStarted | AttemptStarted | AttemptEnded | StepEnded | StepOmitted | StepResumed,
 ) -> None:
     match entry:
+        case StepResumed():
+            take_up(steps[entry.step], entry)
+        case StepOmitted():
+            steps[entry.step] = StepRecord(
+                step=entry.step, started=entry.at, ended=entry.at, omitted=entry.reason
+            )
         case StepStarted():
             steps[entry.step] = StepRecord(step=entry.step, started=entry.at)
         case AttemptStarted():
@@ -230,6 +327,16 @@ def _fold_step(
             _attempt(steps[entry.step].attempts, entry.attempt).ended = entry
         case _:  # StepEnded
             steps[entry.step].ended = entry.at
+
+
+def take_up(step: StepRecord, entry: StepResumed) -> None:
+    """The step goes on; attempts that the death of the run has cut off decide nothing any more."""
+    step.resumed.append(entry)
+    if step.ended is not None:  # by a second interrupt
+        step.dead += entry.at - step.ended
+        step.ended = None
+    for attempt in step.attempts:
+        attempt.cut = not attempt.whole
 
 
 def _attempt(attempts: Sequence[AttemptRecord], number: int) -> AttemptRecord:

@@ -6,11 +6,22 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from e2e_ansible.judge.clients import ClientResult
+from e2e_ansible.judge.timeline import FaultResult, GroupResult
 from e2e_ansible.nodes.observation import Observation
 from e2e_ansible.suite.model import SourceRef
 from e2e_ansible.verdict import Cause, Status, Verdict, exit_code
 
-__all__ = ["CheckResult", "Failure", "Proof", "RunResult", "StepResult", "TaskTiming", "TestResult"]
+__all__ = [
+    "CheckResult",
+    "Failure",
+    "Proof",
+    "Resumption",
+    "RunResult",
+    "StepResult",
+    "TaskTiming",
+    "TestResult",
+]
 
 
 class _Model(BaseModel):
@@ -31,13 +42,15 @@ class CheckResult(_Model):
 class Failure(_Model):
     """One failed task on one host, back to the line of the generated playbook; `action` is its module.
 
+    `changed`: it did not fail, but changed what had to be as it was already; the message tells what.
+
     `rc` is the exit status of a command that was run and ended badly, None of any other failure.
     """
 
     host: str
     task: str
     message: str
-    kind: Literal["failed", "unreachable"]
+    kind: Literal["failed", "unreachable", "changed"]
     playbook: str = ""
     playbook_line: int = 0
     role: str = ""
@@ -65,6 +78,13 @@ class TaskTiming(_Model):
     status: str
 
 
+class Resumption(_Model):
+    """The run had died and went on: when, and for how many seconds nobody had looked."""
+
+    at: float
+    dead: float
+
+
 class StepResult(_Model):
     """One step. `duration` is in seconds; `log` is the path of Ansible's output, relative to the test's folder.
 
@@ -89,6 +109,9 @@ class StepResult(_Model):
     slowest: tuple[TaskTiming, ...] = ()
     observation: Observation | None = None
     registered: dict[str, object] | None = None
+    omitted: str = Field("", description="Why it was left out: its condition did not hold")
+    resumed: str = Field("", description="How it was taken up after the run had died in it")
+    dead: float = Field(0, description="Seconds between its start and end without a run; not in `duration`")
     hosts: tuple[str, ...] = ()
     log: str = ""
     playbook: str = ""
@@ -98,7 +121,10 @@ class StepResult(_Model):
 
 
 class TestResult(_Model):
-    """One test. `success` is True only for a pass that was earned."""
+    """One test. `success` is True only for a pass that was earned.
+
+    `duration` is in seconds, without those in which the run was dead.
+    """
 
     __test__ = False
 
@@ -121,6 +147,10 @@ class TestResult(_Model):
     folder: str = Field("", description="The test's folder, relative to the run folder")
     plan_hash: str = ""
     workflow_steps: tuple[StepResult, ...] = ()
+    resumptions: tuple[Resumption, ...] = ()
+    clients: tuple[ClientResult, ...] = ()
+    groups: tuple[GroupResult, ...] = ()
+    faults: tuple[FaultResult, ...] = ()
 
 
 class RunResult(_Model):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from e2e_ansible.compile.plan import Plan, PlannedStep
 from e2e_ansible.engine.event import Event
@@ -10,10 +11,16 @@ from e2e_ansible.engine.protocol import Ended
 from e2e_ansible.judge.attempt import Judged, judge_attempt
 from e2e_ansible.judge.record import StepRecord
 from e2e_ansible.judge.result import CheckResult, StepResult
+from e2e_ansible.oracle.histories import Histories
 from e2e_ansible.verdict import Cause, Status, Verdict
 
 __all__ = ["Events", "judge_step", "log_path"]
 
+_HOW = {
+    "again": "the run had died in it, and it was played once more",
+    "whole": "the run had died after it was played",
+    "never": "the run had died in it, and it may not be repeated",
+}
 Events = Mapping[tuple[str, int], Sequence[Event]]
 
 
@@ -22,8 +29,14 @@ def log_path(step: PlannedStep) -> str:
     return f"steps/{step.id}/ansible.log"
 
 
-def judge_step(plan: Plan, step: PlannedStep, record: StepRecord | None, events: Events) -> StepResult:
-    """Judge one step; `events` are by step id and number of the attempt."""
+def judge_step(
+    plan: Plan,
+    step: PlannedStep,
+    record: StepRecord | None,
+    events: Events,
+    histories: Histories | None = None,
+) -> StepResult:
+    """Judge one step; `events` are by step id and number of the attempt, `histories` those of the test's clients."""
     result = StepResult(
         index=step.index,
         id=step.id,
@@ -36,11 +49,16 @@ def judge_step(plan: Plan, step: PlannedStep, record: StepRecord | None, events:
     )
     if record is None:
         return result
+    if record.omitted:
+        return result.model_copy(update={"status": Status.OMITTED, "omitted": record.omitted})
+    record = record.model_copy(update={"attempts": [each for each in record.attempts if not each.cut]})
     attempts = [
-        judge_attempt(plan, step, attempt, events.get((step.id, attempt.number), ()))
+        judge_attempt(plan, step, attempt, events.get((step.id, attempt.number), ()), histories)
         for attempt in record.attempts
     ]
-    last = _with_troubles(record, _deciding(record, attempts))
+    deciding = _worst_look(record, attempts) if step.watch else _deciding(record, attempts)
+    last = _with_troubles(record, deciding)
+    last = _before_anything(last) if step.precondition else last
     facts = last.facts
     return result.model_copy(
         update={
@@ -49,11 +67,13 @@ def judge_step(plan: Plan, step: PlannedStep, record: StepRecord | None, events:
             "cause": last.cause,
             "started": record.started,
             "ended": record.ended,
-            "duration": (record.ended or record.started) - record.started,
+            "duration": max(0.0, (record.ended or record.started) - record.started - record.dead),
+            "dead": record.dead,
+            "resumed": _resumed(record),
             "error": last.error,
             "attempts": len(attempts),
             "validation_results": tuple(_held_since(check, attempts) for check in last.checks),
-            "failures": (*facts.failures, *facts.unproved),
+            "failures": (*facts.failures, *facts.unproved, *facts.changes),
             "proofs": tuple(facts.proofs),
             "slowest": facts.slowest,
             "observation": last.observation,
@@ -71,14 +91,43 @@ def _engine(record: StepRecord) -> Mapping[str, str]:
 
 def _deciding(record: StepRecord, attempts: Sequence[Judged]) -> Judged:
     """The last attempt; but a look that the deadline cut short takes nothing back of what the one before it saw."""
-    if not attempts:
+    if not attempts or _never(record):
         return _no_attempt(record)
     ended = record.attempts[-1].ended
     cut = ended is not None and ended.outcome.ended is Ended.TIMEOUT
     return attempts[-2] if cut and len(attempts) > 1 else attempts[-1]
 
 
+def _worst_look(record: StepRecord, attempts: Sequence[Judged]) -> Judged:
+    """Every look must hold: the first that failed decides, else the first that was not decided."""
+    for verdict in (Verdict.FAIL, Verdict.UNKNOWN):
+        for number, judged in enumerate(attempts):
+            if judged.verdict is verdict and judged.cause is not Cause.INTERRUPT:
+                seconds = record.attempts[number].started - record.started
+                text = f"look {number + 1} of {len(attempts)}, after {seconds:.1f} s: {judged.error}"
+                return replace(judged, error=text)
+    return attempts[-1] if attempts else _no_attempt(record)
+
+
+def _before_anything(judged: Judged) -> Judged:
+    """A steady state that did not hold before an experiment says nothing about it."""
+    if judged.verdict is Verdict.PASS or judged.cause is Cause.INTERRUPT:
+        return judged
+    text = f"the experiment did not begin, as the steady state did not hold before it: {judged.error}"
+    return replace(judged, verdict=Verdict.UNKNOWN, cause=Cause.INFRASTRUCTURE, error=text)
+
+
+def _resumed(record: StepRecord) -> str:
+    return "\n".join(f"{_HOW[entry.how]}{entry.reason and f': {entry.reason}'}" for entry in record.resumed)
+
+
+def _never(record: StepRecord) -> bool:
+    return bool(record.resumed) and record.resumed[-1].how == "never"
+
+
 def _no_attempt(record: StepRecord) -> Judged:
+    if _never(record):
+        return Judged(Verdict.UNKNOWN, Cause.HARNESS, record.resumed[-1].reason)
     if record.ended is None:
         return Judged(Verdict.UNKNOWN, Cause.HARNESS, "the run was killed in this step")
     return Judged(Verdict.UNKNOWN, Cause.INTERRUPT, "interrupted before it was run")

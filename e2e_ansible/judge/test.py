@@ -2,23 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
-from e2e_ansible.compile.plan import Plan
+from e2e_ansible.compile.plan import FlowItem, Plan
+from e2e_ansible.faults.ledger import FaultRecord
+from e2e_ansible.judge.clients import judge_clients
+from e2e_ansible.judge.durability import Look, look_at
+from e2e_ansible.judge.flow import missing, speaking
 from e2e_ansible.judge.record import TestRecord
-from e2e_ansible.judge.result import StepResult, TestResult
+from e2e_ansible.judge.result import Resumption, StepResult, TestResult
 from e2e_ansible.judge.step import Events, judge_step
-from e2e_ansible.verdict import Cause, Status, Verdict
+from e2e_ansible.judge.timeline import fault_results, group_results, returned
+from e2e_ansible.oracle.config import INTEGRITY
+from e2e_ansible.oracle.histories import Histories
+from e2e_ansible.verdict import Cause, Verdict
 
 __all__ = ["judge_test"]
 
 _Decision = tuple[Verdict, Cause | None, str | None]
 
 
-def judge_test(plan: Plan, record: TestRecord, events: Events, *, folder: str = "") -> TestResult:
-    """Judge one test as far as it came. `folder` is where it lies in its run, '' for none."""
-    steps = tuple(judge_step(plan, step, record.steps.get(step.id), events) for step in plan.steps)
-    verdict, cause, error = _decide(record, steps)
+def judge_test(
+    plan: Plan,
+    record: TestRecord,
+    events: Events,
+    *,
+    folder: str = "",
+    histories: Histories | None = None,
+    faults: Sequence[FaultRecord] = (),
+) -> TestResult:
+    """Judge one test as far as it came. `folder` is where it lies in its run, '' for none.
+
+    `histories` are those of its clients, `faults` the records of its ledger.
+    """
+    histories = histories or Histories()
+    steps = tuple(judge_step(plan, step, record.steps.get(step.id), events, histories) for step in plan.steps)
+    verdict, cause, error = _decide(plan.items, record, steps)
     return TestResult(
         deployment_id=record.deployment,
         name=plan.name,
@@ -37,35 +56,61 @@ def judge_test(plan: Plan, record: TestRecord, events: Events, *, folder: str = 
         folder=folder,
         plan_hash=record.plan_hash,
         workflow_steps=steps,
+        resumptions=tuple(Resumption(at=entry.at, dead=entry.dead) for entry in record.resumed),
+        clients=judge_clients(
+            histories.whole(), faults=returned(faults, steps), looks={INTEGRITY: _looks(plan, steps)}
+        ),
+        groups=tuple(group_results(plan.flow)),
+        faults=fault_results(faults),
     )
 
 
+def _looks(plan: Plan, steps: Iterable[StepResult]) -> list[Look]:
+    """The rows of the implicit client that steps saw; servers that stand alone share none with the primary."""
+    return [
+        look_at(step.observation.at, node.node, node.postgres.integrity, writer=bool(node.postgres.writable))
+        for step in steps
+        if step.observation is not None
+        for node in step.observation.nodes
+        if node.postgres is not None and node.postgres.integrity is not None
+        if plan.database != "standalone" or node.node == plan.primary
+    ]
+
+
 def _duration(record: TestRecord) -> float:
-    """Seconds until its end, or until its last word if it was killed."""
+    """Seconds until its end, or until its last word if it was killed; without those in which it was dead."""
     if record.started is None or record.last is None:
         return 0.0
-    return (record.ended or record.last) - record.started
+    dead = sum(entry.dead for entry in record.resumed)
+    return max(0.0, (record.ended or record.last) - record.started - dead)
 
 
-def _decide(record: TestRecord, steps: Sequence[StepResult]) -> _Decision:
-    """The first step that is not a pass decides; a clean-up that failed spoils a pass."""
-    verdict, cause, error = _decide_steps(record, steps)
+def _decide(flow: Sequence[FlowItem], record: TestRecord, steps: Sequence[StepResult]) -> _Decision:
+    """The worst step that nothing made good decides; a fault or a node that is left spoils a pass."""
+    verdict, cause, error = _decide_steps(flow, record, steps)
+    left = [record.healed.message] if record.healed and not record.healed.ok else []
     clean_up = record.clean_up
-    if clean_up is None or clean_up.ok or clean_up.kept:
+    if clean_up and not clean_up.ok and not clean_up.kept:
+        left.append(clean_up.message)
+    if not left:
         return verdict, cause, error
     if verdict is Verdict.PASS:
-        return Verdict.FAIL, Cause.CLEAN_UP, clean_up.message
-    return verdict, cause, f"{error}\nclean-up: {clean_up.message}"
+        return Verdict.FAIL, Cause.CLEAN_UP, "\n".join(left)
+    return verdict, cause, "\n".join([str(error), *(f"clean-up: {text}" for text in left)])
 
 
-def _decide_steps(record: TestRecord, steps: Sequence[StepResult]) -> _Decision:
-    for step in steps:
-        if step.verdict is not None and step.verdict is not Verdict.PASS:
-            return step.verdict, step.cause, f"{step.id}: {step.error}"
+def _decide_steps(flow: Sequence[FlowItem], record: TestRecord, steps: Sequence[StepResult]) -> _Decision:
+    results = {step.id: step for step in steps}
+    against = speaking(flow, results)
+    if against:
+        first, *others = against
+        also = [f"also {step.id}: {step.error}" for step in others]
+        return first.verdict or Verdict.UNKNOWN, first.cause, "\n".join([f"{first.id}: {first.error}", *also])
     if record.troubles:
-        first = record.troubles[0]
-        return Verdict.FAIL, Cause.INFRASTRUCTURE if first.infrastructure else Cause.HARNESS, first.message
-    not_run = [step.id for step in steps if step.status is not Status.COMPLETED]
+        first_trouble = record.troubles[0]
+        cause = Cause.INFRASTRUCTURE if first_trouble.infrastructure else Cause.HARNESS
+        return Verdict.FAIL, cause, first_trouble.message
+    not_run = list(missing(flow, results))
     if record.interrupted and not_run:
         return Verdict.UNKNOWN, Cause.INTERRUPT, f"interrupted before {not_run[0]}"
     if not_run or record.ended is None or record.clean_up is None:

@@ -28,6 +28,7 @@ from e2e_ansible.nodes import placed, probe
 from e2e_ansible.nodes.guard import Identity
 from e2e_ansible.nodes.observation import Unreachable
 from e2e_ansible.nodes.plain import NO_TERMINAL
+from e2e_ansible.nodes.program import program
 
 __all__ = ["Action", "Answer", "Link", "classify", "command", "parse"]
 
@@ -150,7 +151,7 @@ class Link:
     def __init__(self, action: Action, variables: Mapping[str, Any]) -> None:
         self._action = action
         self._variables = variables
-        self._source = Path(probe.__file__).read_bytes()
+        self._source = program()
 
     @property
     def connection(self) -> str:
@@ -165,38 +166,44 @@ class Link:
             return str(self._action._connection.get_option("host") or "")
         return str(getattr(self._action._play_context, "remote_addr", "") or "")
 
-    def probe(self, *sections: str, seconds: float = probe.DEFAULT_DEADLINE_SECONDS) -> Answer:
-        """Ask the node; `seconds` is what the probe itself may take. A node that is away is no error."""
+    def probe(
+        self, *sections: str, seconds: float = probe.DEFAULT_DEADLINE_SECONDS, physical: float = 0.0
+    ) -> Answer:
+        """Ask the node; a node that is away is no error.
+
+        `seconds` is what the probe itself may take, `physical` what its section `amcheck` may take beside that.
+        """
         begin = time.monotonic()
-        answer = self._once(sections, seconds)
+        answer = self._once(sections, seconds, physical)
         quick = time.monotonic() - begin < _QUICK_SECONDS
         if not answer.reachable:
             self.reset()
         if answer.unreachable is Unreachable.OTHER and quick:
             # The master of a node that rebooted breaks on first use; a new connection tells how it really is.
-            answer = self._once(sections, seconds)
+            answer = self._once(sections, seconds, physical)
             if not answer.reachable:
                 self.reset()
         return answer
 
-    def probe_anew(self, *sections: str) -> Answer:
+    def probe_anew(self, *sections: str, physical: float = 0.0) -> Answer:
         """As `probe`, over a new connection: the session of an old one lives on when sshd has ended."""
         self.reset()
-        return self.probe(*sections)
+        return self.probe(*sections, physical=physical)
 
-    def probe_greeted(self, *sections: str) -> Answer:
+    def probe_greeted(self, *sections: str, physical: float = 0.0) -> Answer:
         """As `probe`, over an open connection if there is one and sshd still greets; else over a new one."""
-        return self.probe(*sections) if self._greets() else self.probe_anew(*sections)
+        ask = self.probe if self._greets() else self.probe_anew
+        return ask(*sections, physical=physical)
 
     def reset(self) -> None:
         """Drop the ssh master, so that the next try connects anew. Never raises."""
         with suppress(Exception, _Bounded), _bound(_PORT_SECONDS, lambda: True):
             self._action._connection.reset()
 
-    def _once(self, sections: Sequence[str], seconds: float) -> Answer:
-        arguments = (*sections, f"deadline={seconds:g}")
+    def _once(self, sections: Sequence[str], seconds: float, physical: float) -> Answer:
+        arguments = (*sections, f"deadline={seconds:g}", f"physical={physical:g}")
         try:
-            with _bound(seconds + _AFTER_PROBE_SECONDS, self._port_answers):
+            with _bound(seconds + physical + _AFTER_PROBE_SECONDS, self._port_answers):
                 done = self._execute(arguments, sent=False)
                 if done.get("rc") == placed.MISSING:
                     done = self._execute(arguments, sent=True)

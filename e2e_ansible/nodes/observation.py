@@ -8,11 +8,15 @@ from enum import StrEnum
 from pydantic import BaseModel, ConfigDict
 
 from e2e_ansible.nodes.guard import Identity
+from e2e_ansible.nodes.physical import Physical
+from e2e_ansible.nodes.services import Services
 
 __all__ = [
     "AdminUi",
     "NodeObservation",
     "Observation",
+    "Patroni",
+    "PatroniMember",
     "Postgres",
     "PowerState",
     "Replica",
@@ -73,6 +77,39 @@ class Postgres(_Record):
     integrity_error: str = ""
 
 
+class PatroniMember(_Record):
+    """One member as Patroni lists it. `lag_bytes` is None for the leader and where Patroni does not know it."""
+
+    name: str
+    role: str
+    state: str
+    timeline: int | None = None
+    lag_bytes: int | None = None
+    pending_restart: bool = False
+
+
+class Patroni(_Record):
+    """Patroni on one node, as its own REST API tells it, and the member of etcd beside it.
+
+    `role` is `leader`, `sync_standby`, `replica` or whatever else Patroni says. `leader` and `members` come out
+    of etcd: they are empty when etcd does not answer, and then `error` says so. `etcd` is None on a node without
+    etcd, else whether its member has a quorum.
+    """
+
+    answers: bool
+    role: str = ""
+    state: str = ""
+    timeline: int | None = None
+    lag_bytes: int | None = None
+    pending_restart: bool = False
+    paused: bool = False
+    leader: str = ""
+    members: tuple[PatroniMember, ...] = ()
+    error: str = ""
+    etcd: bool | None = None
+    etcd_error: str = ""
+
+
 class AdminUi(_Record):
     """One HTTP(S) GET from the controller. `status` is 0 when nothing answered."""
 
@@ -94,6 +131,9 @@ class NodeObservation(_Record):
     system_state: str = ""
     failed_units: tuple[str, ...] = ()
     postgres: Postgres | None = None
+    patroni: Patroni | None = None
+    services: Services | None = None
+    physical: Physical | None = None
     admin_ui: AdminUi | None = None
 
     @property

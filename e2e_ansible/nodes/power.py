@@ -7,7 +7,7 @@ from typing import Any
 
 from e2e_ansible.errors import GuardError, UsageError
 from e2e_ansible.nodes.freshness import touch
-from e2e_ansible.nodes.look import provider_of
+from e2e_ansible.nodes.look import name_refusal, node_name, provider_of
 from e2e_ansible.nodes.observation import PowerState
 from e2e_ansible.providers.base import Node, Operation, PowerResult, Provider
 from e2e_ansible.providers.capabilities import PROVIDERS, Requirement, require
@@ -55,14 +55,15 @@ def operate(
     """Bring the node to where `operation` wants it; nothing is done when it is there already.
 
     Raises:
-        GuardError: the host names no provider and deployment, or they have no such node.
+        GuardError: the host names no provider and deployment, or they have no such node, or several hosts are
+            said to be it.
         UnsupportedOperation: the provider cannot do it; it was not asked for anything.
         ProviderError: the provider failed, or the deadline passed.
     """
     provider, deployment = _named(variables, host)
     if operation != STATE:
         _refuse_impossible(provider.name, Operation(operation))
-    node = _listed(provider, deployment, host)
+    node = _listed(provider, deployment, node_name(variables, host))
     if operation == STATE:
         return PowerResult(changed=False, before=node.power, after=node.power, detail="only looked")
     wanted = Operation(operation)
@@ -74,7 +75,7 @@ def operate(
             changed=True, before=node.power, after=target or node.power, detail="check mode: not done"
         )
     try:
-        return provider.power(deployment, host, wanted, deadline_seconds)
+        return provider.power(deployment, node.name, wanted, deadline_seconds)
     finally:
         touch(provider.name, deployment)
 
@@ -89,11 +90,14 @@ def _named(variables: Mapping[str, Any], host: str) -> tuple[Provider, str]:
     named = provider_of(variables)
     if named is None:
         raise GuardError(f"{host} has no e2e_provider and e2e_deployment, so no provider may power it")
+    refused = name_refusal(variables, host)
+    if refused:
+        raise GuardError(refused)
     return named
 
 
-def _listed(provider: Provider, deployment: str, host: str) -> Node:
+def _listed(provider: Provider, deployment: str, name: str) -> Node:
     for node in provider.nodes(deployment):
-        if node.name == host:
+        if node.name == name:
             return node
-    raise GuardError(f"deployment {deployment} of provider {provider.name} has no node {host}")
+    raise GuardError(f"deployment {deployment} of provider {provider.name} has no node {name}")

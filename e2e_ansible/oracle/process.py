@@ -1,4 +1,4 @@
-"""Starts the integrity writer as a process, gives it orders, and ends it; every wait has a deadline."""
+"""Starts the client as a process, gives it orders, and ends it; every wait has a deadline."""
 
 from __future__ import annotations
 
@@ -16,16 +16,17 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 import e2e_ansible
 from e2e_ansible.deadline import Deadline
 from e2e_ansible.errors import HarnessError
-from e2e_ansible.oracle.config import WriterConfig, save
+from e2e_ansible.oracle.config import ClientConfig, save
 
-__all__ = ["Reply", "WriterProcess"]
+__all__ = ["ClientProcess", "Reply"]
 
 _START_SECONDS = 30
 _GRACE_SECONDS = 5
 
 
 class Reply(BaseModel):
-    """What the writer says: number of the last pause, highest row tried, and how many attempts ended how."""
+    """What the client says: number of the last pause, highest id tried, how many operations ended how,
+    its clock in nanoseconds, and the bytes of its history."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -36,16 +37,18 @@ class Reply(BaseModel):
     ok: int
     fail: int
     unknown: int
+    wall: int = 0
+    size: int = 0
 
 
-class WriterProcess:
-    """A running writer. It dies with this process; use it as a context manager, or call `stop`.
+class ClientProcess:
+    """A running client. It dies with this process; use it as a context manager, or call `stop`.
 
     Its error output goes to a file beside the history. No password passes through here: the configuration
     names a file.
     """
 
-    def __init__(self, process: subprocess.Popen[bytes], config: WriterConfig, errors: Path) -> None:
+    def __init__(self, process: subprocess.Popen[bytes], config: ClientConfig, errors: Path) -> None:
         self._process = process
         self._config = config
         self._errors = errors
@@ -53,8 +56,8 @@ class WriterProcess:
         self._last: Reply | None = None
 
     @classmethod
-    def start(cls, config: WriterConfig, *, seconds: float = _START_SECONDS) -> WriterProcess:
-        """Start a writer; it continues an existing history. Returns when it listens, at most `seconds` later.
+    def start(cls, config: ClientConfig, *, seconds: float = _START_SECONDS) -> ClientProcess:
+        """Start a client; it continues an existing history. Returns when it listens, at most `seconds` later.
 
         Raises:
             HarnessError: it did not come up; the message holds what it said.
@@ -62,7 +65,7 @@ class WriterProcess:
         file = config.history.with_name(config.history.name + ".config")
         errors = config.history.with_name(config.history.name + ".err")
         save(config, file)
-        command = [sys.executable, "-P", "-m", "e2e_ansible.oracle.writer", "--config", str(file)]
+        command = [sys.executable, "-P", "-m", "e2e_ansible.oracle.client", "--config", str(file)]
         descriptor = os.open(errors, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
         try:
             process = subprocess.Popen(
@@ -75,13 +78,13 @@ class WriterProcess:
             )
         finally:
             os.close(descriptor)
-        writer = cls(process, config, errors)
+        client = cls(process, config, errors)
         try:
-            writer._await("ready", Deadline(seconds))
+            client._await("ready", Deadline(seconds))
         except BaseException:
-            writer.kill()
+            client.kill()
             raise
-        return writer
+        return client
 
     @property
     def pid(self) -> int:
@@ -93,8 +96,17 @@ class WriterProcess:
         """Whether it has not ended."""
         return self._process.poll() is None
 
+    def check(self) -> None:
+        """See that it runs.
+
+        Raises:
+            HarnessError: it has ended; the message holds what it said.
+        """
+        if not self.running:
+            raise self._gone("anything more")
+
     def pause(self, seconds: float | None = None) -> Reply:
-        """Let the attempt under way end and make no more until `resume`; judge a look now by `last`.
+        """Let what is under way end and do no more until `resume`; judge a look now by `last`.
 
         Raises:
             HarnessError: it ended or did not answer in time.
@@ -102,7 +114,7 @@ class WriterProcess:
         return self._ask("pause", seconds)
 
     def resume(self, seconds: float | None = None) -> Reply:
-        """Go on writing.
+        """Go on.
 
         Raises:
             HarnessError: it ended or did not answer in time.
@@ -143,7 +155,7 @@ class WriterProcess:
                 with suppress(OSError):
                     pipe.close()
 
-    def __enter__(self) -> WriterProcess:
+    def __enter__(self) -> ClientProcess:
         return self
 
     def __exit__(
@@ -162,7 +174,7 @@ class WriterProcess:
     def _send(self, order: str) -> None:
         stdin = self._process.stdin
         if stdin is None or stdin.closed:
-            raise HarnessError("the integrity writer was stopped")
+            raise HarnessError("the client was stopped")
         try:
             os.write(stdin.fileno(), order.encode() + b"\n")
         except OSError as error:
@@ -175,7 +187,7 @@ class WriterProcess:
             try:
                 reply = Reply.model_validate_json(line)
             except ValidationError as error:
-                raise HarnessError(f"the integrity writer answered {line[:200]!r} to {order}") from error
+                raise HarnessError(f"the client answered {line[:200]!r} to {order}") from error
             self._last = reply
             if reply.reply == order:
                 return reply
@@ -183,10 +195,10 @@ class WriterProcess:
     def _line(self, order: str, deadline: Deadline) -> bytes:
         stdout = self._process.stdout
         if stdout is None or stdout.closed:
-            raise HarnessError("the integrity writer was stopped")
+            raise HarnessError("the client was stopped")
         while b"\n" not in self._unread:
             if not select.select([stdout], [], [], deadline.remaining)[0]:
-                raise HarnessError(f"the integrity writer did not answer to {order} in {deadline.seconds} s")
+                raise HarnessError(f"the client did not answer to {order} in {deadline.seconds} s")
             data = os.read(stdout.fileno(), 4096)
             if not data:
                 raise self._gone(order)
@@ -199,9 +211,7 @@ class WriterProcess:
             self._process.wait(_GRACE_SECONDS)
         said = self._errors.read_text(encoding="utf-8", errors="replace").strip()[-500:]
         code = self._process.poll()
-        return HarnessError(
-            f"the integrity writer ended with code {code} before it answered to {order}: {said}"
-        )
+        return HarnessError(f"the client ended with code {code} before it answered to {order}: {said}")
 
 
 def _environment() -> dict[str, str]:

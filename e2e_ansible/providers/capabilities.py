@@ -23,6 +23,7 @@ class Requirement(StrEnum):
     CRASH_RETURNS = "crash_node await_return"
     POWER_RESET = "node_power reset"
     POWER_NMI = "node_power nmi"
+    OWN_KERNEL = "faults of the kernel"
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,7 @@ def _row(
         Requirement.CRASH_RETURNS: returns or _yes("SysRq b reboots the machine"),
         Requirement.POWER_RESET: reset or _yes("reset"),
         Requirement.POWER_NMI: nmi or _no("the API has no NMI; use crash_node method ssh"),
+        Requirement.OWN_KERNEL: _yes("the nodes are machines"),
     }
 
 
@@ -72,6 +74,9 @@ PROVIDERS: Mapping[str, Mapping[Requirement, Cell]] = {
             nmi=_no("a container has no kernel of its own; use crash_node"),
         ),
         Requirement.CRASH_SSH: _yes("poweroff -f; SysRq is never written in a container"),
+        Requirement.OWN_KERNEL: _no(
+            "its containers share kernel, clock, memory and disk with the controller"
+        ),
     },
     "libvirt": _row(
         stop="shutdown, create", crash=_yes("destroy"), reset=_yes("reset"), nmi=_yes("inject-nmi")

@@ -10,6 +10,7 @@ from e2e_ansible.report.words import Mark, clean, count, duration, mark_of, shor
 __all__ = ["Finding", "allowed", "check_words", "failing", "findings"]
 
 _LONG = 1_000_000
+_VERBS = {"failed": "failed in", "unreachable": "could not be reached in", "changed": "has changed in"}
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,7 @@ def _told(step: StepResult, unexpected: list[Failure]) -> bool:
 
 def _failure(failure: Failure) -> list[Finding]:
     role = f" (role {failure.role})" if failure.role else ""
-    verb = "could not be reached in" if failure.kind == "unreachable" else "failed in"
+    verb = _VERBS[failure.kind]
     found = [Finding("task", f"{failure.host} {verb} {failure.task!r}{role}: {failure.message}")]
     if failure.playbook:
         line = f":{failure.playbook_line}" if failure.playbook_line else ""

@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from urllib.parse import quote
 
-from jinja2 import Environment, StrictUndefined, Template
+from jinja2 import Environment, FunctionLoader, StrictUndefined, Template
 from markupsafe import Markup
 
+from e2e_ansible.judge.clients import ClientResult
+from e2e_ansible.judge.outage import OutageWindow
 from e2e_ansible.judge.result import RunResult, StepResult, TestResult
+from e2e_ansible.judge.timeline import FaultResult
+from e2e_ansible.report import client as words_of_client
+from e2e_ansible.report.around import Around, around
+from e2e_ansible.report.axis import Axis, axis_of
+from e2e_ansible.report.chart import Chart, chart
 from e2e_ansible.report.finding import Finding, findings
+from e2e_ansible.report.lanes import Bar, Edge, Lane, dead_lane, edges, fault_lanes, step_lanes
+from e2e_ansible.report.numbers import client_numbers
 from e2e_ansible.report.pen import sign
 from e2e_ansible.report.sight import Sight, sights
 from e2e_ansible.report.words import (
@@ -20,10 +30,12 @@ from e2e_ansible.report.words import (
     cause_words,
     clean,
     clock,
+    count,
     duration,
     host_words,
     join_path,
     mark_of,
+    shorten,
     stamp,
 )
 from e2e_ansible.verdict import Verdict
@@ -31,14 +43,21 @@ from e2e_ansible.verdict import Verdict
 __all__ = ["html"]
 
 _TEMPLATE = "report.html.j2"
-_TICK_SECONDS = (1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 14_400, 28_800, 86_400)
-_MOST_TICKS = 6
-_MIN_BAR_PERCENT = 0.4
+_MOST_WINDOWS = 30
+_MOST_LINES = 200
+_MOST_CHARACTERS = 8_000
+
+Excerpts = Mapping[tuple[str, str], str]
 
 
-def html(result: RunResult, *, version: str = "") -> str:
-    """The page for a run; it belongs into the run folder, where its links to logs and evidence start."""
-    tests = [_test(test, f"test-{number}") for number, test in enumerate(result.tests, start=1)]
+def html(result: RunResult, *, version: str = "", excerpts: Excerpts | None = None) -> str:
+    """The page for a run; it belongs into the run folder, where its links to logs and evidence start.
+
+    `excerpts` are those of logs, by folder of the test and id of the step. The same arguments give the same page.
+    """
+    tests = [
+        _test(test, f"test-{number}", excerpts or {}) for number, test in enumerate(result.tests, start=1)
+    ]
     return _template().render(
         run=result,
         tests=tests,
@@ -49,31 +68,13 @@ def html(result: RunResult, *, version: str = "") -> str:
 
 
 @dataclass(frozen=True)
-class Bar:
-    """A bar of a timeline; `left` and `width` are in per cent of it."""
-
-    label: str
-    mark: Mark
-    left: float
-    width: float
-    words: str
-    anchor: str
-
-
-@dataclass(frozen=True)
-class Tick:
-    """A mark on the time axis, in per cent of it."""
-
-    left: float
-    words: str
-
-
-@dataclass(frozen=True)
 class Timeline:
-    """Bars over a common time axis."""
+    """Lanes over a common time axis, with the lines of faults through all of them."""
 
-    bars: tuple[Bar, ...]
-    ticks: tuple[Tick, ...]
+    axis: Axis
+    steps: tuple[Lane, ...]
+    faults: tuple[Lane, ...] = ()
+    edges: tuple[Edge, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,20 @@ class StepView:
     mark: Mark
     findings: tuple[Finding, ...]
     sights: tuple[Sight, ...]
+    around: Around | None
+    excerpt: str
     log: str
+
+
+@dataclass(frozen=True)
+class ClientView:
+    """A client with all that the page shows of it; `windows` are its longest outages, in order of time."""
+
+    client: ClientResult
+    anchor: str
+    chart: Chart
+    numbers: Mapping[str, str]
+    windows: tuple[OutageWindow, ...]
 
 
 @dataclass(frozen=True)
@@ -99,28 +113,57 @@ class TestView:
     mark: Mark
     steps: tuple[StepView, ...]
     timeline: Timeline
+    clients: tuple[ClientView, ...]
+    faults: Mapping[str, FaultResult]
     evidence: tuple[tuple[str, str], ...]
 
 
-def _test(test: TestResult, anchor: str) -> TestView:
+def _test(test: TestResult, anchor: str, excerpts: Excerpts) -> TestView:
+    axis = axis_of(test)
+    looks = [step for step in test.workflow_steps if step.observation is not None]
     return TestView(
         test=test,
         anchor=anchor,
         mark=_mark(test.verdict),
-        steps=tuple(_step(step, test, anchor) for step in test.workflow_steps),
-        timeline=_test_timeline(test, anchor),
+        steps=tuple(_step(step, test, anchor, looks, excerpts) for step in test.workflow_steps),
+        timeline=Timeline(
+            axis,
+            (*step_lanes(test, axis, anchor), *dead_lane(test, axis)),
+            tuple(fault_lanes(test.faults, axis)),
+            edges(test.faults, axis),
+        ),
+        clients=tuple(
+            _client(client, f"{anchor}-client-{number}", axis)
+            for number, client in enumerate(test.clients, start=1)
+        ),
+        faults={fault.id: fault for fault in test.faults},
         evidence=tuple((path, _href(test.folder, path)) for path in test.evidence),
     )
 
 
-def _step(step: StepResult, test: TestResult, anchor: str) -> StepView:
+def _step(
+    step: StepResult, test: TestResult, anchor: str, looks: Sequence[StepResult], excerpts: Excerpts
+) -> StepView:
     return StepView(
         step=step,
         anchor=f"{anchor}-{step.index}",
         mark=mark_of(step),
         findings=tuple(one for one in findings(step) if one.label not in ("check", "log")),
         sights=sights(step.observation) if step.observation is not None else (),
+        around=around(step, looks),
+        excerpt=excerpts.get((test.folder, step.id), ""),
         log=_href(test.folder, step.log) if step.log else "",
+    )
+
+
+def _client(client: ClientResult, anchor: str, axis: Axis) -> ClientView:
+    longest = sorted(client.outages, key=lambda one: -one.seconds)[:_MOST_WINDOWS]
+    return ClientView(
+        client=client,
+        anchor=anchor,
+        chart=chart(client, axis),
+        numbers=dict(client_numbers(client)),
+        windows=tuple(sorted(longest, key=lambda one: (one.start, one.kind))),
     )
 
 
@@ -133,65 +176,39 @@ def _href(*parts: str) -> str:
     return "./" + quote(join_path(*parts).lstrip("/"), errors="replace")
 
 
-@dataclass(frozen=True)
-class _Span:
-    label: str
-    mark: Mark
-    started: float
-    seconds: float
-    anchor: str
-
-
 def _run_timeline(result: RunResult) -> Timeline:
-    spans = [
-        _Span(test.name, _mark(test.verdict), test.started, test.duration, f"test-{number}")
+    """When each test ran."""
+    begun = [
+        (number, test, test.started)
         for number, test in enumerate(result.tests, start=1)
         if test.started is not None
     ]
-    return _timeline(spans)
-
-
-def _test_timeline(test: TestResult, anchor: str) -> Timeline:
-    spans = [
-        _Span(
-            f"{step.index} {step.step_type}",
-            mark_of(step),
-            step.started,
-            step.duration,
-            f"{anchor}-{step.index}",
+    axis = Axis.over((started, started + test.duration) for _, test, started in begun)
+    lanes = []
+    for number, test, started in begun:
+        mark = _mark(test.verdict)
+        bar = Bar(
+            axis.place(started, started + test.duration), mark.name.lower(), f"{test.name}: {mark.value}"
         )
-        for step in test.workflow_steps
-        if step.started is not None
-    ]
-    return _timeline(spans)
-
-
-def _timeline(spans: list[_Span]) -> Timeline:
-    if not spans:
-        return Timeline((), ())
-    begin = min(span.started for span in spans)
-    whole = max(max(span.started + span.seconds for span in spans) - begin, 0.001)
-    bars = tuple(_bar(span, begin, whole) for span in spans)
-    every = next((seconds for seconds in _TICK_SECONDS if whole / seconds <= _MOST_TICKS), whole / 4)
-    ticks = tuple(
-        Tick(round(100 * number * every / whole, 3), duration(number * every) if number else "0")
-        for number in range(int(whole / every) + 1)
-    )
-    return Timeline(bars, ticks)
-
-
-def _bar(span: _Span, begin: float, whole: float) -> Bar:
-    width = max(_MIN_BAR_PERCENT, min(100.0, 100 * span.seconds / whole))
-    left = min(100 * (span.started - begin) / whole, 100 - width)
-    return Bar(span.label, span.mark, round(left, 3), round(width, 3), duration(span.seconds), span.anchor)
+        lanes.append(Lane(test.name, (bar,), duration(test.duration), f"test-{number}", mark=mark))
+    return Timeline(axis, tuple(lanes))
 
 
 def _values(registered: dict[str, object]) -> str:
     return json.dumps(registered, indent=1, ensure_ascii=False, default=str)
 
 
+def _cut(text: str) -> str:
+    """A text that may be of any length: what is left off is in the log."""
+    return shorten(clean(text), lines=_MOST_LINES, characters=_MOST_CHARACTERS)
+
+
 def _finalize(value: object) -> object:
     return clean(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
+def _source(name: str) -> str:
+    return files(__package__).joinpath("templates", name).read_text("utf-8")
 
 
 @cache
@@ -200,17 +217,30 @@ def _template() -> Template:
         autoescape=True,
         undefined=StrictUndefined,
         finalize=_finalize,
+        loader=FunctionLoader(_source),
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
     environment.filters.update(
+        bounds=words_of_client.bounds_words,
         cause=cause_words,
         clock=clock,
+        count=count,
+        cut=_cut,
         duration=duration,
+        faults=words_of_client.fault_words,
         hosts=host_words,
+        lost=words_of_client.lost_words,
+        moment=words_of_client.moment,
+        overhead=words_of_client.overhead_words,
+        precise=words_of_client.precise,
+        ranges=words_of_client.range_words,
+        recovery=words_of_client.recovery_words,
+        resurrected=words_of_client.resurrected_words,
         sign=sign,
         stamp=stamp,
         values=_values,
+        told=words_of_client.told_words,
     )
-    return environment.from_string(files(__package__).joinpath("templates", _TEMPLATE).read_text("utf-8"))
+    return environment.get_template(_TEMPLATE)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from xml.etree import ElementTree
 
 from e2e_ansible.judge.result import RunResult, StepResult, TestResult
 from e2e_ansible.report.finding import allowed, check_words, findings
+from e2e_ansible.report.numbers import numbers_of_step, numbers_of_test
 from e2e_ansible.report.sight import sights
 from e2e_ansible.report.words import (
     Mark,
@@ -32,6 +34,7 @@ def junit_xml(result: RunResult, *, folder: str = "") -> str:
 
     A step that failed by the product is a failure; by anything else, or unknown, an error. A test other than
     pass always has one of them: if no step shows it, a case named `test` does; likewise `run` for the run.
+    What clients went through are properties: of a test all of it, of a step what its faults did and what it judged.
     """
     suites = [_suite(test, result, folder) for test in result.tests]
     suites += [_not_run(name, result) for name in result.not_run]
@@ -53,7 +56,7 @@ class _Suite:
 
 def _suite(test: TestResult, result: RunResult, folder: str) -> _Suite:
     owner = _class_name(result, test.name)
-    cases = [_case(step, owner, join_path(folder, test.folder)) for step in test.workflow_steps]
+    cases = [_case(step, test, owner, join_path(folder, test.folder)) for step in test.workflow_steps]
     if test.verdict is not Verdict.PASS and not any(_is_bad(case) for case in cases):
         cases.append(_test_case(test, owner))
     element = _element("testsuite", name=test.name, timestamp=stamp(test.started).removesuffix("Z"))
@@ -92,7 +95,7 @@ def _is_bad(case: ElementTree.Element) -> bool:
     return any(case.find(tag) is not None for tag in ("failure", "error"))
 
 
-def _case(step: StepResult, owner: str, folder: str) -> ElementTree.Element:
+def _case(step: StepResult, test: TestResult, owner: str, folder: str) -> ElementTree.Element:
     case = _element(
         "testcase",
         name=f"{step.index:02} {step.step_type}: {step.description}".removesuffix(": "),
@@ -101,9 +104,10 @@ def _case(step: StepResult, owner: str, folder: str) -> ElementTree.Element:
         file=step.source.file,
         line=str(step.source.line),
     )
+    _add_properties(case, dict(numbers_of_step(step, test)))
     mark = mark_of(step)
     if mark in (Mark.SKIPPED, Mark.PENDING):
-        case.append(_element("skipped", message=step.error or mark.value))
+        case.append(_element("skipped", message=step.error or step.omitted or mark.value))
     elif mark is not Mark.PASS:
         found = findings(step)
         body = "\n".join(f"{finding.label}: {finding.text}" for finding in found)
@@ -140,7 +144,6 @@ def _output(step: StepResult, folder: str) -> list[str]:
 
 
 def _properties(element: ElementTree.Element, test: TestResult, result: RunResult) -> None:
-    properties = ElementTree.SubElement(element, "properties")
     pairs = {
         "run_id": result.run_id,
         "provider": test.provider,
@@ -148,9 +151,16 @@ def _properties(element: ElementTree.Element, test: TestResult, result: RunResul
         "deployment_id": test.deployment_id,
         "verdict": test.verdict.value,
         "cause": test.cause.value if test.cause else "",
+        **dict(numbers_of_test(test)),
     }
-    for name, value in pairs.items():
-        properties.append(_element("property", name=name, value=value))
+    _add_properties(element, pairs)
+
+
+def _add_properties(element: ElementTree.Element, pairs: Mapping[str, str]) -> None:
+    if pairs:
+        properties = ElementTree.SubElement(element, "properties")
+        for name, value in pairs.items():
+            properties.append(_element("property", name=name, value=value))
 
 
 def _totals(element: ElementTree.Element, cases: list[ElementTree.Element], seconds: float) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from e2e_ansible.judge.result import StepResult, TestResult
+from e2e_ansible.report.client import told_words
 from e2e_ansible.report.finding import allowed, check_words, failing, findings
 from e2e_ansible.report.notice import (
     Attempted,
@@ -26,6 +27,7 @@ from e2e_ansible.report.words import (
     join_path,
     mark_of,
     purpose,
+    resumption_words,
     verdict_words,
 )
 from e2e_ansible.verdict import Verdict
@@ -104,6 +106,7 @@ class Narration:
         took = f" after {duration(step.duration)}" if step.started is not None else ""
         name = self._title(test, step.id).partition(":")[0]
         lines = [f"{name}: {mark.value.upper()}{took}{cause}"]
+        lines += _labelled("reason", step.omitted) if step.omitted else []
         for finding in findings(step):
             lines += _labelled(finding.label, finding.text)
         for check in allowed(step.validation_results):
@@ -127,6 +130,12 @@ def _test_ended(test: TestResult) -> list[str]:
     lines = [f"test {test.name}: {verdict_words(test.verdict, test.cause)} after {duration(test.duration)}"]
     if test.error and test.verdict is not Verdict.PASS:
         lines += _labelled("error", test.error)
+    faults = {fault.id: fault for fault in test.faults}
+    for client in test.clients:
+        for words in told_words(client, faults) if client.operations else ():
+            lines += _labelled("client", f"{client.name}: {words}")
+    if test.resumptions:
+        lines += _labelled("resumed", resumption_words(test.resumptions))
     evidence = (("evidence", join_path(test.folder, path)) for path in test.evidence)
     for label, text in (("clean-up", test.clean_up), *evidence):
         lines += _labelled(label, text) if text else []

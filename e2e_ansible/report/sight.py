@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from e2e_ansible.nodes.observation import AdminUi, NodeObservation, Observation, Postgres
+from e2e_ansible.nodes.observation import AdminUi, NodeObservation, Observation, Patroni, Postgres
 
 __all__ = ["Sight", "sights"]
 
@@ -20,6 +20,7 @@ class Sight:
     postgres: str
     replication: str
     admin_ui: str
+    patroni: str = ""
 
     def __str__(self) -> str:
         parts = (
@@ -28,6 +29,7 @@ class Sight:
             self.system and f"system {self.system}",
             self.postgres and f"postgres {self.postgres}",
             self.replication and f"replication {self.replication}",
+            self.patroni and f"patroni {self.patroni}",
             self.admin_ui and f"admin UI {self.admin_ui}",
         )
         return f"{self.node}: " + "; ".join(part for part in parts if part)
@@ -47,6 +49,7 @@ def _sight(node: NodeObservation) -> Sight:
         postgres=_postgres(node.postgres) if node.postgres else "",
         replication=_replication(node.postgres) if node.postgres else "",
         admin_ui=_admin_ui(node.admin_ui) if node.admin_ui else "",
+        patroni=_patroni(node.patroni) if node.patroni else "",
     )
 
 
@@ -88,6 +91,19 @@ def _replication(postgres: Postgres) -> str:
     ]
     received = [f"receiver {postgres.receiver}"] if postgres.receiver else []
     return ", ".join(sent + received)
+
+
+def _patroni(patroni: Patroni) -> str:
+    if not patroni.answers:
+        return f"no answer ({patroni.error})" if patroni.error else "no answer"
+    parts = [f"{patroni.role} {patroni.state}".strip()]
+    parts += [f"timeline {patroni.timeline}"] if patroni.timeline is not None else []
+    parts += [f"{patroni.lag_bytes} B behind"] if patroni.lag_bytes else []
+    parts += ["paused"] if patroni.paused else []
+    parts += ["restart pending"] if patroni.pending_restart else []
+    parts += ["etcd without quorum"] if patroni.etcd is False else []
+    parts += [patroni.error] if patroni.error else []
+    return ", ".join(parts)
 
 
 def _admin_ui(admin_ui: AdminUi) -> str:

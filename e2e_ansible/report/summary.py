@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Sequence
 
 from rich.console import Console
 from rich.padding import Padding
@@ -10,8 +11,10 @@ from rich.table import Table
 from rich.text import Text
 
 from e2e_ansible.judge.result import RunResult, StepResult, TestResult
+from e2e_ansible.report.client import told_words
 from e2e_ansible.report.finding import Finding, allowed, check_words, findings
 from e2e_ansible.report.pen import STYLES, Pen, patient
+from e2e_ansible.report.strip import LEGEND, strip
 from e2e_ansible.report.words import (
     Mark,
     clean,
@@ -20,6 +23,7 @@ from e2e_ansible.report.words import (
     host_words,
     join_path,
     mark_of,
+    resumption_words,
     shorten,
     verdict_words,
 )
@@ -28,8 +32,12 @@ from e2e_ansible.verdict import Cause, Verdict
 __all__ = ["print_summary"]
 
 _LONG_TEST = 16
+_SHORT_TEST = 8
 _LABEL_WIDTH = 8
 _RUNS = "runs"
+_WIDEST_STRIP = 120
+_SHORT = 200
+_LONG = 100_000
 _PROSE = ("error", "clean-up")
 _QUIET = (Mark.PASS, Mark.SKIPPED, Mark.PENDING)
 
@@ -75,7 +83,9 @@ class _Summary:
             return
         if test.description:
             self._console.print(Padding(self._pen.text(test.description, "dim"), (0, 0, 0, 2), expand=False))
-        self._console.print(self._steps(test.workflow_steps))
+        rows = strip(test, min(self._console.width, _WIDEST_STRIP) - 2)
+        self._console.print(self._steps(test.workflow_steps, max(_SHORT_TEST, _LONG_TEST - len(rows))))
+        self._clients(test, rows)
         for step in test.workflow_steps:
             self._step(step)
         self._facts(test, folder)
@@ -101,13 +111,15 @@ class _Summary:
         if result.verdict is not Verdict.PASS or result.not_run:
             allow = " --allow-plugins" if self._plugins else ""
             commands.append(("again", f"e2e-ansible rerun {run} --failed{allow}"))
+        if not result.finished:
+            commands.append(("go on", f"e2e-ansible resume {run}"))
         if not result.finished or any(_left(test) for test in result.tests):
             commands.append(("remove", f"e2e-ansible destroy {run}"))
         places = [("report", join_path(folder, report))] if report else [("folder", folder)]
         for label, words in commands + places:
             self._line(Text.assemble((f"{label:<{_LABEL_WIDTH}}", "dim"), self._pen.text(words)))
 
-    def _steps(self, steps: tuple[StepResult, ...]) -> Table:
+    def _steps(self, steps: tuple[StepResult, ...], most: int) -> Table:
         table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, expand=True, header_style="dim")
         overflow = self._pen.overflow
         table.add_column("   #", justify="right", no_wrap=True)
@@ -117,13 +129,27 @@ class _Summary:
         table.add_column("time", justify="right", no_wrap=True)
         table.add_column("tries", justify="right", no_wrap=True)
         table.add_column("verdict", no_wrap=True)
-        for step, hidden in _condensed(steps, everything=self._verbose):
+        for step, hidden in _condensed(steps, len(steps) if self._verbose else most):
             if hidden:
                 words = f"{count(hidden, 'step')} without findings"
                 table.add_row("", self._pen.more, self._pen.text(words, "dim"))
             else:
                 table.add_row(*self._row(step))
         return table
+
+    def _clients(self, test: TestResult, rows: Sequence[tuple[str, str]]) -> None:
+        """What clients saw: on a time axis, then in sentences."""
+        for name, characters in rows:
+            self._line(Text.assemble("  ", (name, "dim"), " ", self._pen.text(characters)))
+        if rows:
+            self._line(Text(f"  {LEGEND}"[: self._console.width], style="dim"))
+        faults = {fault.id: fault for fault in test.faults}
+        most = _LONG if self._verbose else _SHORT
+        for client in test.clients:
+            if client.operations:
+                for words in told_words(client, faults, full=self._verbose):
+                    told = shorten(f"{client.name}: {words}", lines=1, characters=most)
+                    self._finding(Finding("client", told), indent=2)
 
     def _row(self, step: StepResult) -> list[Text]:
         mark = mark_of(step)
@@ -165,6 +191,8 @@ class _Summary:
         explained = any(findings(step) for step in test.workflow_steps)
         if test.error and (not explained or self._verbose):
             facts.insert(0, ("error", shorten(clean(test.error), lines=6, characters=600)))
+        if test.resumptions:
+            facts.append(("resumed", resumption_words(test.resumptions)))
         if test.clean_up and (test.kept or test.verdict is not Verdict.PASS):
             facts.append(("clean-up", test.clean_up))
         if test.kept:
@@ -193,9 +221,9 @@ def _left(test: TestResult) -> bool:
     return test.kept or test.ended is None or test.cause is Cause.CLEAN_UP
 
 
-def _condensed(steps: tuple[StepResult, ...], *, everything: bool) -> list[tuple[StepResult, int]]:
+def _condensed(steps: tuple[StepResult, ...], most: int) -> list[tuple[StepResult, int]]:
     """Steps to show, each with 0, or a stand-in with the number of quiet steps that it stands for."""
-    if everything or len(steps) <= _LONG_TEST:
+    if len(steps) <= most:
         return [(step, 0) for step in steps]
     loud = {index for index, step in enumerate(steps) if mark_of(step) not in _QUIET}
     ends = {0, 1, len(steps) - 2, len(steps) - 1}

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
 
-from e2e_ansible.judge.result import StepResult
+from e2e_ansible.judge.result import Resumption, StepResult
 from e2e_ansible.verdict import Cause, Status, Verdict
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "join_path",
     "mark_of",
     "purpose",
+    "resumption_words",
     "shorten",
     "stamp",
     "verdict_words",
@@ -62,6 +63,7 @@ class Mark(StrEnum):
 _UNFINISHED = {
     Status.PENDING: Mark.PENDING,
     Status.SKIPPED: Mark.SKIPPED,
+    Status.OMITTED: Mark.SKIPPED,
     Status.RUNNING: Mark.INTERRUPTED,
     Status.INTERRUPTED: Mark.INTERRUPTED,
 }
@@ -78,6 +80,12 @@ def mark_of(step: StepResult) -> Mark:
 def cause_words(cause: Cause | None) -> str:
     """A cause with what it means; empty for none."""
     return CAUSE_WORDS[cause] if cause is not None else ""
+
+
+def resumption_words(resumptions: Sequence[Resumption]) -> str:
+    """How often a test was taken up after its run had died, and how long there was no run."""
+    dead = duration(sum(each.dead for each in resumptions))
+    return f"{count(len(resumptions), 'time')} after the run had died; nobody looked for {dead}"
 
 
 def verdict_words(verdict: Verdict, cause: Cause | None) -> str:

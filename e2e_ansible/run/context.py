@@ -19,7 +19,10 @@ __all__ = ["Megaphone", "RunContext", "RunOptions"]
 
 @dataclass(frozen=True)
 class RunOptions:
-    """How a run is done. `max_nodes` bounds the nodes alive at once; `keep` overrides what the tests say."""
+    """How a run is done. `max_nodes` bounds the nodes alive at once; `keep` overrides what the tests say.
+
+    `from_plans`: the plans were read from folders, so no suite says anything more.
+    """
 
     parallel: int = 1
     max_nodes: int | None = None
@@ -27,6 +30,7 @@ class RunOptions:
     keep: Keep | None = None
     verbosity: int = 0
     dry_run: bool = False
+    from_plans: bool = False
 
 
 class Megaphone:

@@ -22,14 +22,23 @@ _ANSWERING = (PowerState.ON, PowerState.UNKNOWN)
 
 
 def collect(
-    context: RunContext, folder: TestFolder, provider: str, deployment: str, token: str
+    context: RunContext,
+    folder: TestFolder,
+    provider: str,
+    deployment: str,
+    token: str,
+    *,
+    name: str = EVIDENCE,
 ) -> Evidence | None:
-    """Run the role `collect_logs` on every node that may be on; None when there is none. A deadline of its own."""
+    """Run the role `collect_logs` on every node that may be on; None when there is none. A deadline of its own.
+
+    `name` is the folder for it in that of the test.
+    """
     there = _nodes(context, provider, deployment)
     nodes = [node for node in there if node.power in _ANSWERING]
     if not nodes:
         return None
-    target = folder.path / EVIDENCE
+    target = folder.path / name
     target.mkdir(mode=0o700, exist_ok=True)
     request = PlayRequest(
         project=folder.plan,
@@ -37,7 +46,7 @@ def collect(
         inventory=INVENTORY,
         artifacts=target,
         deadline_seconds=_DEADLINE_SECONDS,
-        token=f"{token}/{EVIDENCE}",
+        token=f"{token}/{name}",
         environment=dict(context.environment) | {"E2E_DEPLOYMENT": deployment, "E2E_EVIDENCE": str(target)},
         limit=",".join(node.name for node in nodes),
     )
@@ -48,7 +57,7 @@ def collect(
     if not ok:
         text = f"{text} are not complete: {outcome.message or 'none of ' + ', '.join(missing)}"
     others = [f"; {node.name} is {node.power}" for node in there if node not in nodes]
-    return Evidence(at=context.now(), folder=EVIDENCE, message=text + "".join(others))
+    return Evidence(at=context.now(), folder=name, message=text + "".join(others))
 
 
 def _nodes(context: RunContext, provider: str, deployment: str) -> Sequence[Node]:

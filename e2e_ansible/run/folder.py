@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from e2e_ansible.compile.plan import Plan
 from e2e_ansible.errors import InfrastructureError, UsageError
+from e2e_ansible.faults.ledger import LEDGER
 from e2e_ansible.run.unreadable import unreadable
 
 __all__ = [
@@ -54,7 +55,8 @@ class ManifestTest(BaseModel):
 class Manifest(BaseModel):
     """What the run was asked for, written before it begins; `ended` follows when it has ended.
 
-    `suite` is the suite file as the user named it; `scratch` is the run's folder for sockets and temporary files.
+    `suite` is the suite file as the user named it; `scratch` is the run's folder for sockets and temporary files;
+    `folder` is where the run folder was made, so that reports are the same wherever it is read later.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -65,6 +67,7 @@ class Manifest(BaseModel):
     ended: float | None = None
     dry_run: bool = False
     scratch: str = ""
+    folder: str = ""
     options: dict[str, object] = Field(default_factory=dict)
     versions: dict[str, str] = Field(default_factory=dict)
     tests: tuple[ManifestTest, ...] = ()
@@ -97,6 +100,11 @@ class TestFolder:
     def history(self) -> Path:
         """What the integrity writer wrote down."""
         return self.path / "history.jsonl"
+
+    @property
+    def faults(self) -> Path:
+        """The ledger of faults."""
+        return self.path / LEDGER
 
     @property
     def log(self) -> Path:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -16,17 +17,20 @@ from e2e_ansible.judge.record import Entry
 from e2e_ansible.judge.step import Events
 from e2e_ansible.run.unreadable import unreadable
 
-__all__ = ["EventLog", "Journal", "read_events", "read_journal"]
+__all__ = ["EventLog", "Journal", "mend", "read_events", "read_journal"]
 
 _ENTRY: TypeAdapter[Entry] = TypeAdapter(Entry)
 _FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
+_PIECE = 1 << 16
 
 
 class Journal:
-    """An append-only file; an entry is on the disk when `append` returns."""
+    """An append-only file; an entry is on the disk when `append` returns, whichever thread calls it."""
 
     def __init__(self, path: Path) -> None:
+        mend(path)
         self._descriptor = os.open(path, _FLAGS, 0o600)
+        self._lock = threading.Lock()
 
     def append(self, entry: Entry) -> None:
         """Write one entry and sync it.
@@ -34,8 +38,9 @@ class Journal:
         Raises:
             OSError: it could not be written.
         """
-        _write(self._descriptor, entry.model_dump_json() + "\n")
-        os.fdatasync(self._descriptor)
+        with self._lock:
+            _write(self._descriptor, entry.model_dump_json() + "\n")
+            os.fdatasync(self._descriptor)
 
     def close(self) -> None:
         """Close the file."""
@@ -43,10 +48,12 @@ class Journal:
 
 
 class EventLog:
-    """All events of a test, one line each, written as they come."""
+    """All events of a test, one line each, written as they come, from whichever step."""
 
     def __init__(self, path: Path) -> None:
+        mend(path)
         self._descriptor = os.open(path, _FLAGS, 0o600)
+        self._lock = threading.Lock()
 
     def append(self, step: str, attempt: int, event: Event) -> None:
         """Write one event.
@@ -55,7 +62,8 @@ class EventLog:
             OSError: it could not be written.
         """
         head = f'{{"step":{json.dumps(step)},"attempt":{attempt},"event":'
-        _write(self._descriptor, f"{head}{event.line()}}}\n")
+        with self._lock:
+            _write(self._descriptor, f"{head}{event.line()}}}\n")
 
     def close(self) -> None:
         """Close the file."""
@@ -92,6 +100,26 @@ def read_events(path: Path) -> Events:
         except (ValueError, KeyError, TypeError) as error:
             raise HarnessError(f"{path}:{number}: this is no event") from error
     return events
+
+
+def mend(path: Path) -> None:
+    """Cut off a last line that a kill has torn, so that the next one is whole.
+
+    Raises:
+        OSError: it could not be written.
+    """
+    if not path.exists():
+        return
+    with path.open("rb+") as file:
+        end = file.seek(0, os.SEEK_END)
+        while end > 0:
+            begin = max(0, end - _PIECE)
+            file.seek(begin)
+            found = file.read(end - begin).rfind(b"\n")
+            end = begin + found + 1 if found >= 0 else begin
+            if found >= 0:
+                break
+        file.truncate(end)
 
 
 def _lines(path: Path) -> Iterator[tuple[int, bytes]]:

@@ -20,8 +20,9 @@ from e2e_ansible.providers.base import Provider
 from e2e_ansible.providers.registry import get_provider
 from e2e_ansible.report import notice
 from e2e_ansible.report.notice import Listener
+from e2e_ansible.run.begun import Before
 from e2e_ansible.run.context import Megaphone, RunContext, RunOptions
-from e2e_ansible.run.folder import Manifest, RunFolder, make_private, manifest_tests
+from e2e_ansible.run.folder import Manifest, ManifestTest, RunFolder, make_private, manifest_tests
 from e2e_ansible.run.interrupts import interrupts
 from e2e_ansible.run.plan_folder import write_plan
 from e2e_ansible.run.requirements import check_provider, check_requirements
@@ -30,7 +31,7 @@ from e2e_ansible.run.schedule import Job, run_jobs, within_budget
 from e2e_ansible.run.scratch import environment, scratch_folder, scratch_path
 from e2e_ansible.run.test_run import run_test
 
-__all__ = ["prepare", "run_plans", "run_started", "writing"]
+__all__ = ["carry_out", "prepare", "run_plans", "run_started", "test_job", "writing"]
 
 _PACKAGES = ("e2e-ansible", "ansible-core", "ansible-runner", "pydantic", "psycopg")
 
@@ -83,36 +84,67 @@ def run_plans(
         lock = folder.lock()
     try:
         manifest = folder.manifest()
-        tell = Megaphone(listeners)
-        tell(run_started(manifest, folder))
-        with scratch_folder(Path(manifest.scratch)) as scratch, writing(folder):
-            context = RunContext(
-                run_id=manifest.run_id,
-                engine=engine,
-                options=how,
-                environment=environment(scratch),
-                tell=tell,
-                provider=provider,
-            )
-            tests = _run(context, plans, manifest, folder)
-        manifest = manifest.model_copy(update={"ended": time.time()})
-        result = run_result(manifest, tests)
-        with writing(folder):
-            folder.write_manifest(manifest)
-            write_reports(folder, result)
-        tell(notice.RunEnded(at=time.time(), result=result, folder=str(folder.path)))
+
+        def jobs(context: RunContext) -> list[Job]:
+            return [
+                test_job(context, plan, test, folder)
+                for plan, test in zip(plans, manifest.tests, strict=True)
+            ]
+
+        result = carry_out(folder, jobs, engine=engine, options=how, listeners=listeners, provider=provider)
     finally:
         os.close(lock)
     return result, folder
 
 
-def _run(
-    context: RunContext, plans: Sequence[Plan], manifest: Manifest, folder: RunFolder
-) -> list[TestResult]:
-    jobs = [
-        Job(plan.name, len(plan.nodes), partial(run_test, context, plan, test, folder.test(test.folder)))
-        for plan, test in zip(plans, manifest.tests, strict=True)
-    ]
+def test_job(
+    context: RunContext, plan: Plan, test: ManifestTest, folder: RunFolder, before: Before | None = None
+) -> Job:
+    """One test that is to be run, or to go on from what a run that died has left of it."""
+    return Job(
+        plan.name,
+        len(plan.nodes),
+        partial(run_test, context, plan, test, folder.test(test.folder), before),
+    )
+
+
+def carry_out(
+    folder: RunFolder,
+    jobs: Callable[[RunContext], list[Job]],
+    *,
+    engine: Engine,
+    options: RunOptions,
+    listeners: Sequence[Listener],
+    provider: Callable[[str], Provider],
+) -> RunResult:
+    """Run the jobs in a run folder that is locked, to the result and the reports of the run.
+
+    Raises:
+        InfrastructureError: a folder cannot be written.
+    """
+    manifest = folder.manifest()
+    tell = Megaphone(listeners)
+    tell(run_started(manifest, folder))
+    with scratch_folder(Path(manifest.scratch)) as scratch, writing(folder):
+        context = RunContext(
+            run_id=manifest.run_id,
+            engine=engine,
+            options=options,
+            environment=environment(scratch),
+            tell=tell,
+            provider=provider,
+        )
+        tests = _run(context, jobs(context))
+    manifest = manifest.model_copy(update={"ended": time.time()})
+    result = run_result(manifest, tests)
+    with writing(folder):
+        folder.write_manifest(manifest)
+        write_reports(folder, result)
+    tell(notice.RunEnded(at=time.time(), result=result, folder=str(folder.path)))
+    return result
+
+
+def _run(context: RunContext, jobs: Sequence[Job]) -> list[TestResult]:
     options = context.options
 
     def say(text: str) -> None:
@@ -137,6 +169,7 @@ def _manifest(plans: Sequence[Plan], folder: RunFolder, options: RunOptions) -> 
         suite=", ".join(dict.fromkeys(plan.suite_file for plan in plans)),
         started=time.time(),
         scratch=str(scratch_path(folder.run_id)),
+        folder=str(folder.path),
         dry_run=options.dry_run,
         options={key: value for key, value in vars(options).items() if value is not None},
         versions={"python": platform.python_version(), **dict(_versions())},

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Mapping
-from contextlib import nullcontext
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from e2e_ansible.checks.registry import custom, custom_context, evaluate, is_built_in, parse
-from e2e_ansible.compile.compiler import INVENTORY, REGISTERED_FILE
+from e2e_ansible.compile.compiler import INVENTORY
 from e2e_ansible.compile.plan import Plan, PlannedStep
-from e2e_ansible.compile.render import REGISTERED
 from e2e_ansible.deadline import Deadline
 from e2e_ansible.engine.event import Event, Kind
-from e2e_ansible.engine.processes import end_all
-from e2e_ansible.engine.protocol import Ended, Outcome, PlayRequest
+from e2e_ansible.engine.protocol import Cancel, Ended, Outcome, PlayRequest
 from e2e_ansible.errors import E2EError, InfrastructureError
+from e2e_ansible.faults.ledger import VARIABLE, read
 from e2e_ansible.judge.attempt import Judged, checks_of, judge_attempt, situation
 from e2e_ansible.judge.cause import is_infrastructure
 from e2e_ansible.judge.fold import fold
@@ -30,16 +29,22 @@ from e2e_ansible.judge.record import (
     StepRecord,
     StepStarted,
     Trouble,
+    take_up,
 )
 from e2e_ansible.judge.result import StepResult
 from e2e_ansible.judge.step import judge_step
+from e2e_ansible.judge.timeline import last_fault
 from e2e_ansible.nodes.observation import Observation
+from e2e_ansible.nodes.resumed import RESUMED
 from e2e_ansible.oracle.ranges import Ranges
 from e2e_ansible.report import notice
+from e2e_ansible.run.begun import Begun, taken_up
+from e2e_ansible.run.clients import Clients
 from e2e_ansible.run.context import RunContext
-from e2e_ansible.run.folder import TestFolder, make_private, write_private
-from e2e_ansible.run.integrity import IntegrityWriter
+from e2e_ansible.run.folder import TestFolder, make_private
 from e2e_ansible.run.journal import EventLog
+from e2e_ansible.run.lane import Lane
+from e2e_ansible.run.registered import Registered
 from e2e_ansible.unicode import whole
 from e2e_ansible.verdict import Verdict
 
@@ -48,18 +53,28 @@ __all__ = ["StepRun", "trouble_of"]
 
 @dataclass
 class StepRun:
-    """One step of a test while it runs. `write` appends to the journal; `after` acts once the step has passed."""
+    """One step of a test while it runs. `write` appends to the journal.
+
+    `cancel` ends it. `over` ends a step that watches, after the look that it is at. `still` is held by the one step
+    that keeps the writer still for a look. `undecided` is why the condition of the step is not known. `before` is how
+    far a run that died came with it.
+    """
 
     context: RunContext
     plan: Plan
     step: PlannedStep
     folder: TestFolder
     deployment: str
-    token: str
+    lane: Lane
+    cancel: Cancel
+    over: threading.Event
     write: Callable[[Entry], None]
     events: EventLog
-    writer: IntegrityWriter
-    registered: dict[str, Mapping[str, object]]
+    writer: Clients
+    still: threading.Lock
+    registered: Registered
+    undecided: Exception | None = None
+    before: Begun | None = None
     _seen: dict[tuple[str, int], list[Event]] = field(default_factory=dict)
 
     def run(self, after: Callable[[], None]) -> StepResult:
@@ -69,38 +84,85 @@ class StepRun:
             OSError: the journal could not be written.
         """
         context, step = self.context, self.step
-        record = StepRecord(step=step.id, started=context.now())
-        self.write(StepStarted(at=record.started, step=step.id))
+        record = self._begin()
         context.tell(
             notice.StepStarted(
-                at=record.started, test=self.plan.name, step=step.id, deadline_seconds=step.deadline_seconds
+                at=context.now(), test=self.plan.name, step=step.id, deadline_seconds=step.deadline_seconds
             )
         )
-        self._attempts(record, after)
+        if not (record.resumed and record.resumed[-1].how == "never"):
+            self._attempts(record, after)
         record.ended = context.now()
         self.write(StepEnded(at=record.ended, step=step.id))
-        result = judge_step(self.plan, step, record, self._seen)
+        result = judge_step(self.plan, step, record, self._seen, self.writer.histories)
         if result.registered is not None and step.judgement.register_as:
-            self._register(step.judgement.register_as, result.registered)
+            self.registered.add(step.judgement.register_as, result.registered)
         context.tell(notice.StepEnded(at=context.now(), test=self.plan.name, result=result))
         return result
 
+    def _begin(self) -> StepRecord:
+        """Write down that the step begins, or that it is taken up."""
+        now = self.context.now()
+        if self.before is None:
+            self.write(StepStarted(at=now, step=self.step.id))
+            return StepRecord(step=self.step.id, started=now)
+        record = self.before.record.model_copy(deep=True)
+        self._seen.update(self.before.events)
+        entry = taken_up(self.step, record, now)
+        self.write(entry)
+        take_up(record, entry)
+        return record
+
     def _attempts(self, record: StepRecord, after: Callable[[], None]) -> None:
-        retry = self.step.judgement.retry
-        deadline = Deadline(self.step.deadline_seconds)
         try:
-            for number in range(1, retry.max_attempts + 1):
-                judged = self._attempt(record, number, deadline)
-                again = judged.verdict is not Verdict.PASS and number < retry.max_attempts
-                again = again and deadline.remaining > retry.delay_seconds and not self.context.cancel.is_set
-                self._tell_attempt(number, judged, retry.delay_seconds if again else None)
-                if not again:
-                    break
-                self.context.cancel.wait(retry.delay_seconds)
+            judged = self._judged(record)
             if judged.verdict is Verdict.PASS:
                 after()
         except Exception as error:
             record.troubles.append(self._trouble(error))
+
+    def _judged(self, record: StepRecord) -> Judged:
+        if self.undecided is not None:
+            raise self.undecided
+        return self._watch(record) if self.step.watch else self._until_it_holds(record)
+
+    def _until_it_holds(self, record: StepRecord) -> Judged:
+        retry = self.step.judgement.retry
+        deadline = Deadline(self.step.deadline_seconds)
+        first = _next_number(record)
+        number, judged = first, self._whole(record)
+        if judged is not None and (judged.verdict is Verdict.PASS or retry.max_attempts == 1):
+            return judged
+        while True:
+            judged = self._attempt(record, number, deadline)
+            again = judged.verdict is not Verdict.PASS and number - first + 1 < retry.max_attempts
+            again = again and deadline.remaining > retry.delay_seconds and not self.cancel.is_set
+            most = first - 1 + retry.max_attempts
+            self._tell_attempt(number, most, judged, retry.delay_seconds if again else None)
+            if not again:
+                return judged
+            self.cancel.wait(retry.delay_seconds)
+            number += 1
+
+    def _watch(self, record: StepRecord) -> Judged:
+        """Look until it is over, at least once; each look has the deadline of the step for itself."""
+        pause = self.step.judgement.retry.delay_seconds
+        number = _next_number(record) - 1
+        while True:
+            number += 1
+            judged = self._attempt(record, number, Deadline(self.step.deadline_seconds))
+            last = self.over.wait(0) or self.cancel.is_set
+            self._tell_attempt(number, number, judged, None if last else pause)
+            if last or self.over.wait(pause) or self.cancel.is_set:
+                return judged
+
+    def _whole(self, record: StepRecord) -> Judged | None:
+        """What the last attempt came to, if that had ended when the run died."""
+        if not record.resumed or record.resumed[-1].how != "whole":
+            return None
+        last = record.attempts[-1]
+        seen = self._seen.get((self.step.id, last.number), ())
+        return judge_attempt(self.plan, self.step, last, seen, self.writer.histories)
 
     def _trouble(self, error: Exception) -> Trouble:
         trouble = trouble_of(error, self.context.now(), step=self.step.id)
@@ -111,11 +173,21 @@ class StepRun:
         attempt = AttemptRecord(number=number, started=self.context.now())
         self.write(AttemptStarted(at=attempt.started, step=self.step.id, attempt=number))
         record.attempts.append(attempt)
-        with self.writer.still() if self.step.judgement.needs_integrity else nullcontext() as rows:
+        with self._rows() as rows:
             outcome = self._play(number, deadline)
         attempt.ended = self._ended(attempt, outcome, rows)
         self.write(attempt.ended)
-        return judge_attempt(self.plan, self.step, attempt, self._seen.get((self.step.id, number), ()))
+        seen = self._seen.get((self.step.id, number), ())
+        return judge_attempt(self.plan, self.step, attempt, seen, self.writer.histories)
+
+    @contextmanager
+    def _rows(self) -> Iterator[Ranges | None]:
+        """The rows that are known to be committed, for a step that needs them; until its end none is added."""
+        if not self.step.judgement.needs_integrity:
+            yield None
+            return
+        with self.still, self.writer.still() as rows:
+            yield rows
 
     def _ended(self, attempt: AttemptRecord, outcome: Outcome, rows: Ranges | None) -> AttemptEnded:
         return AttemptEnded(
@@ -124,12 +196,15 @@ class StepRun:
             attempt=attempt.number,
             outcome=outcome,
             acknowledged=None if rows is None else tuple(rows),
+            histories=self.writer.look() if self.step.judgement.observes else {},
+            last_fault=last_fault(read(self.folder.faults)) if self.step.judgement.observes else None,
             custom=self._foreign_checks(attempt, rows) if outcome.ended is Ended.COMPLETED else {},
         )
 
     def _play(self, number: int, deadline: Deadline) -> Outcome:
-        if self.context.cancel.is_set:
+        if self.cancel.is_set:
             return Outcome(ended=Ended.CANCELED, rc=None, message="interrupted")
+        self.lane.begin_play()
         artifacts = self.folder.step(self.step.id)
         make_private(artifacts)
         request = PlayRequest(
@@ -138,22 +213,23 @@ class StepRun:
             inventory=INVENTORY,
             artifacts=artifacts,
             deadline_seconds=max(round(deadline.remaining, 1), 0.1),
-            token=f"{self.token}/{self.step.id}",
-            environment=dict(self.context.environment)
+            token=f"{self.lane.token}/{self.step.id}",
+            environment=dict(self.lane.environment)
             | {
                 "E2E_DEPLOYMENT": self.deployment,
                 "E2E_OWNER": str(self.folder.path.parents[1]),
+                "E2E_STEP": self.step.id,
+                VARIABLE: str(self.folder.faults),
                 "E2E_SUITE_FOLDER": str(Path(self.plan.suite_file).resolve().parent),
+                **({RESUMED: "1"} if self.before else {}),
             },
             verbosity=self.context.options.verbosity,
         )
-        outcome = self.context.engine.run(
-            request, lambda event: self._take(number, event), self.context.cancel
-        )
+        outcome = self.context.engine.run(request, lambda event: self._take(number, event), self.cancel)
         if outcome.why:
             self.context.warn_once(f"the {outcome.engine} engine is used: {outcome.why}")
         if self.step.judgement.disconnects or self.step.removes_nodes:
-            end_all(self.token)  # the ssh masters: one to a node that is gone would hang the next step
+            self.lane.lanes.nodes_went()
         return outcome
 
     def _take(self, number: int, event: Event) -> None:
@@ -195,7 +271,7 @@ class StepRun:
             allow_failure=check.allow_failure,
         )
 
-    def _tell_attempt(self, number: int, judged: Judged, next_in: float | None) -> None:
+    def _tell_attempt(self, number: int, most: int, judged: Judged, next_in: float | None) -> None:
         if self.step.judgement.observes:
             self.context.tell(
                 notice.Attempted(
@@ -203,19 +279,15 @@ class StepRun:
                     test=self.plan.name,
                     step=self.step.id,
                     attempt=number,
-                    max_attempts=self.step.judgement.retry.max_attempts,
+                    max_attempts=most,
                     checks=judged.checks,
                     next_in=next_in,
                 )
             )
 
-    def _register(self, name: str, values: Mapping[str, object]) -> None:
-        """Give the output to later steps, marked so that Ansible never takes it for a template."""
-        self.registered[name] = {
-            key: {"__ansible_unsafe": value} if isinstance(value, str) else value
-            for key, value in values.items()
-        }
-        write_private(self.folder.plan / REGISTERED_FILE, json.dumps({REGISTERED: self.registered}) + "\n")
+
+def _next_number(record: StepRecord) -> int:
+    return max((attempt.number for attempt in record.attempts), default=0) + 1
 
 
 def trouble_of(error: Exception, at: float, *, step: str = "") -> Trouble:

@@ -1,34 +1,49 @@
-"""Runs one test: its steps in order, evidence when one does not pass, clean-up by policy, then the verdict."""
+"""Runs one test: its flow of steps, evidence when one does not pass, clean-up by policy, then the verdict."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import threading
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal, TypeVar
 
 from e2e_ansible.compile.plan import Plan, PlannedStep
 from e2e_ansible.engine.processes import end_all
+from e2e_ansible.engine.protocol import Cancel
+from e2e_ansible.faults.ledger import read
+from e2e_ansible.judge.condition import Outputs
+from e2e_ansible.judge.flow import verdict_of
 from e2e_ansible.judge.record import (
     CleanUpEnded,
     Entry,
+    FaultsHealed,
     Interrupted,
+    Resumed,
+    StepOmitted,
     TestEnded,
     TestRecord,
     TestStarted,
     fold_entry,
 )
-from e2e_ansible.judge.result import TestResult
+from e2e_ansible.judge.result import StepResult, TestResult
+from e2e_ansible.judge.step import judge_step
 from e2e_ansible.judge.test import judge_test
-from e2e_ansible.providers.base import Provider
+from e2e_ansible.providers.base import Node, Provider
 from e2e_ansible.report import notice
 from e2e_ansible.report.log import TestLog
+from e2e_ansible.run.begun import Before
 from e2e_ansible.run.clean_up import clean_up, keeps
+from e2e_ansible.run.clients import Clients
 from e2e_ansible.run.context import RunContext
-from e2e_ansible.run.evidence import collect
+from e2e_ansible.run.evidence import EVIDENCE, collect
+from e2e_ansible.run.flow import Flow
 from e2e_ansible.run.folder import ManifestTest, TestFolder, write_private
-from e2e_ansible.run.integrity import IntegrityWriter
+from e2e_ansible.run.healing import heal_open
 from e2e_ansible.run.journal import EventLog, Journal, read_events
+from e2e_ansible.run.lane import Lane, Lanes
+from e2e_ansible.run.registered import Registered
 from e2e_ansible.run.results import read_test
 from e2e_ansible.run.step_run import StepRun, trouble_of
 from e2e_ansible.verdict import Verdict
@@ -38,13 +53,22 @@ __all__ = ["run_test"]
 T = TypeVar("T")
 
 
-def run_test(context: RunContext, plan: Plan, entry: ManifestTest, folder: TestFolder) -> TestResult:
-    """Run one test to its result. Never raises: what goes wrong is in the result; what can be undone is undone."""
+def run_test(
+    context: RunContext,
+    plan: Plan,
+    entry: ManifestTest,
+    folder: TestFolder,
+    before: Before | None = None,
+) -> TestResult:
+    """Run one test to its result. Never raises: what goes wrong is in the result; what can be undone is undone.
+
+    `before` is what a run that died has left of it; then it goes on from there.
+    """
     try:
         with TestLog(folder.log, test=plan.name) as log:
             context.tell.add(log)
             try:
-                return _TestRun(context, plan, entry, folder).run()
+                return _TestRun(context, plan, entry, folder, before).run()
             finally:
                 context.tell.remove(log)
     except Exception as error:
@@ -61,18 +85,31 @@ def _not_begun(context: RunContext, plan: Plan, entry: ManifestTest, error: Exce
 
 
 class _TestRun:
-    def __init__(self, context: RunContext, plan: Plan, entry: ManifestTest, folder: TestFolder) -> None:
+    def __init__(
+        self,
+        context: RunContext,
+        plan: Plan,
+        entry: ManifestTest,
+        folder: TestFolder,
+        before: Before | None,
+    ) -> None:
         self._context = context
+        self._before = before
         self._plan = plan
         self._entry = entry
         self._folder = folder
         self._token = f"{context.run_id}/{Path(entry.folder).name}"
         self._journal = Journal(folder.journal)
         self._events = EventLog(folder.events)
-        self._record = TestRecord()
+        self._record = before.record if before else TestRecord()
         self._lost = False
-        self._writer = IntegrityWriter(plan, folder.history)
-        self._registered: dict[str, Mapping[str, object]] = {}
+        self._recording = threading.Lock()
+        self._collecting = threading.Lock()
+        self._collected = bool(before and before.evidence_is_new)
+        self._still = threading.Lock()
+        self._writer = Clients(plan, folder.path)
+        self._registered = Registered(folder.plan)
+        self._lanes = Lanes(self._token, context.environment)
 
     def run(self) -> TestResult:
         try:
@@ -84,18 +121,25 @@ class _TestRun:
             self._events.close()
 
     def _begin(self) -> None:
-        started = self._context.now()
-        self._write(TestStarted(at=started, deployment=self._entry.deployment, plan_hash=self._plan.hash))
-        self._context.tell(_started(self._plan, self._entry, started))
+        now = self._context.now()
+        if self._before is None:
+            self._write(TestStarted(at=now, deployment=self._entry.deployment, plan_hash=self._plan.hash))
+        else:
+            dead = max(0.0, now - (self._record.last or now))
+            self._write(Resumed(at=now, dead=dead))
+        self._context.tell(_started(self._plan, self._entry, now))
+        if self._before is not None:
+            self._say(f"the run goes on; it was dead for {dead:.0f} s")
 
     def _do(self) -> None:
         context = self._context
         verdict = self._guarded(self._steps) or Verdict.FAIL
         self._guarded(self._writer.stop)
-        if self._record.troubles:
+        self._guarded(self._heal)
+        if self._record.troubles or (self._record.healed and not self._record.healed.ok):
             verdict = Verdict.FAIL
-        if verdict is not Verdict.PASS and not context.abandon.is_set:
-            self._guarded(self._collect)
+        if verdict is not Verdict.PASS:
+            self.failed()
         end_all(self._token)
         self._guarded(lambda: self._clean_up(verdict))
         self._guarded(lambda: self._write(TestEnded(at=context.now())))
@@ -107,44 +151,129 @@ class _TestRun:
         return result
 
     def _steps(self) -> Verdict:
-        for step in self._plan.steps:
-            if self._context.cancel.is_set:
-                self._write(Interrupted(at=self._context.now()))
-                return Verdict.UNKNOWN
-            verdict = self._step(step)
-            if verdict is not Verdict.PASS:
-                return verdict
-        return Verdict.PASS
+        context, before = self._context, self._before
+        done = before.done if before else {}
+        if before and before.flow_is_over:
+            return verdict_of(self._plan.items, done)
+        if before and set(done) != {step.id for step in self._plan.steps}:
+            self._guarded(lambda: self._writer.come_back(before.in_order(self._plan), self._nodes))
+        return Flow(self._plan, self, self._lanes, context.cancel, context.abandon, done=done).run()
 
-    def _step(self, step: PlannedStep) -> Verdict:
+    # what the flow has done; see `Acts`
+
+    def step(
+        self,
+        step: PlannedStep,
+        lane: Lane,
+        cancel: Cancel,
+        over: threading.Event,
+        undecided: Exception | None,
+    ) -> StepResult:
+        """Run one step to its result."""
         if step.removes_nodes:
-            self._writer.stop()
+            self._guarded(self._writer.stop)
         run = StepRun(
             context=self._context,
             plan=self._plan,
             step=step,
             folder=self._folder,
             deployment=self._entry.deployment,
-            token=self._token,
+            lane=lane,
+            cancel=cancel,
+            over=over,
             write=self._write,
             events=self._events,
             writer=self._writer,
+            still=self._still,
             registered=self._registered,
+            undecided=undecided,
+            before=self._before.begun(step.id) if self._before else None,
         )
-        return run.run(self._start_writer if step.starts_writer else _nothing).verdict or Verdict.UNKNOWN
+        return run.run(lambda: self._drive_clients(step))
 
-    def _start_writer(self) -> None:
-        if self._plan.writer:
-            self._writer.start(self._provider().nodes(self._entry.deployment))
+    def omit(self, step: PlannedStep, reason: str) -> StepResult:
+        """Write down that a step is left out."""
+        entry = StepOmitted(at=self._context.now(), step=step.id, reason=reason)
+        self._write(entry)
+        result = judge_step(self._plan, step, self._record.steps[step.id], {})
+        self._context.tell(notice.StepEnded(at=entry.at, test=self._plan.name, result=result))
+        return result
+
+    def recall(self, result: StepResult) -> None:
+        """Give what a step returned before the run died to later ones."""
+        (step,) = (step for step in self._plan.steps if step.id == result.id)
+        if result.registered is not None and step.judgement.register_as:
+            self._registered.add(step.judgement.register_as, result.registered)
+
+    def interrupted(self) -> None:
+        """Write down that steps were not begun because of an interrupt."""
+        if not self._record.interrupted:
+            self._write(Interrupted(at=self._context.now()))
+
+    def failed(self) -> None:
+        """Collect the evidence of a failure, once, before a rescue or the clean-up changes what there is to see."""
+        with self._collecting:
+            if not self._collected and not self._context.abandon.is_set:
+                self._collected = True
+                self._guarded(self._collect)
+
+    def forgiven(self) -> None:
+        """What fails from now on has evidence of its own."""
+        self._collected = False
+
+    def outputs(self) -> Outputs:
+        """What steps have returned."""
+        return self._registered.outputs()
+
+    def _drive_clients(self, step: PlannedStep) -> None:
+        """What a step that has passed means for clients; most mean nothing."""
+        begins = step.starts_writer and self._plan.writer
+        if not begins and step.client is None:
+            return
+        nodes = self._nodes()
+        if begins:
+            with self._still:
+                self._writer.start(nodes)
+        if step.client is not None:
+            self._writer.act(step.client, nodes)
+
+    def _nodes(self) -> Sequence[Node]:
+        return self._provider().nodes(self._entry.deployment)
 
     def _collect(self) -> None:
         self._say("collecting the logs of the nodes")
+        count, lane = len(self._record.evidence), self._lanes.lane()
         evidence = collect(
-            self._context, self._folder, self._plan.provider, self._entry.deployment, self._token
+            replace(self._context, environment=lane.environment),
+            self._folder,
+            self._plan.provider,
+            self._entry.deployment,
+            lane.token,
+            name=f"{EVIDENCE}-{count + 1}" if count else EVIDENCE,
         )
+        lane.end()
         if evidence is not None:
             self._write(evidence)
             self._say(evidence.message)
+
+    def _heal(self) -> None:
+        """Whatever the steps have left open, also when nothing more is to be done of them."""
+        plan, context = self._plan, self._context
+        if context.abandon.is_set:
+            self._leave_faults()
+            return
+        healed = heal_open(context, self._folder, plan.provider, self._entry.deployment, self._token)
+        if healed is not None:
+            self._write(healed)
+            self._say(healed.message, level="info" if healed.ok else "error")
+
+    def _leave_faults(self) -> None:
+        left = [
+            f"{each.name or each.fault} on {each.node}" for each in read(self._folder.faults) if each.open
+        ]
+        if left:
+            text = f"interrupted twice, so it was left as it is: {', '.join(left)}"
+            self._write(FaultsHealed(at=self._context.now(), ok=False, left=True, message=text))
 
     def _clean_up(self, verdict: Verdict) -> None:
         context = self._context
@@ -163,18 +292,20 @@ class _TestRun:
         if read is not None:
             return read
         events = self._guarded(lambda: read_events(folder.events)) or {}
-        return judge_test(self._plan, self._record, events, folder=name)
+        return judge_test(self._plan, self._record, events, folder=name, histories=self._writer.histories)
 
     def _provider(self) -> Provider:
         return self._context.provider(self._plan.provider)
 
     def _write(self, entry: Entry) -> None:
-        fold_entry(self._record, entry)
-        try:
-            self._journal.append(entry)
-        except OSError:
-            self._lost = True
-            raise
+        """The record in memory and the journal have the same order, whichever step writes."""
+        with self._recording:
+            fold_entry(self._record, entry)
+            try:
+                self._journal.append(entry)
+            except OSError:
+                self._lost = True
+                raise
 
     def _guarded(self, act: Callable[[], T]) -> T | None:
         """Do it; an error becomes a trouble of the test, in memory at least."""
@@ -204,7 +335,3 @@ def _started(plan: Plan, entry: ManifestTest, at: float) -> notice.TestStarted:
         for step in plan.steps
     )
     return notice.TestStarted(at=at, test=plan.name, deployment_id=entry.deployment, steps=steps)
-
-
-def _nothing() -> None:
-    """Most steps have nothing to do after their playbook."""

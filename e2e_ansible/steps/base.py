@@ -23,6 +23,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, Generic, TypeVar
 
 from e2e_ansible.providers.capabilities import Requirement
+from e2e_ansible.steps.client_plan import ClientPlan
 from e2e_ansible.steps.judgement import Judgement, Replay
 from e2e_ansible.suite.model import Parameters, StepOptions
 
@@ -40,7 +41,11 @@ class Unsafe(str):
 
 @dataclass(frozen=True)
 class CompileContext:
-    """What a step may know at compile time. `away` are nodes that earlier steps took down and none brought back."""
+    """What a step may know at compile time.
+
+    `away` are nodes that earlier steps took down and none brought back; `felled` are those that a fault took down
+    last, with the names by which it may be healed.
+    """
 
     provider: str
     nodes: tuple[str, ...]
@@ -48,6 +53,12 @@ class CompileContext:
     parameters: Parameters
     primary: str
     away: tuple[str, ...] = ()
+    felled: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    @property
+    def cluster(self) -> tuple[str, ...]:
+        """The nodes under test: all but those that only drive load."""
+        return tuple(node for node in self.nodes if "client" not in self.labels[node])
 
 
 @dataclass(frozen=True)
@@ -55,7 +66,9 @@ class CompiledStep:
     """What a step became.
 
     `takes_away` and `brings_back` are the nodes whose being up changes with it. `needs_writer` says that rows must
-    be written from deployment on, `starts_writer` that this can begin after the step.
+    be written from deployment on, `starts_writer` that this can begin after the step. `faults` are the names
+    by which a later step may heal what it leaves open. `client` is what is done to a client after its playbook has
+    passed. `unchanged` are the names of plays in which no task may change anything.
     """
 
     plays: Sequence[Play]
@@ -68,6 +81,9 @@ class CompiledStep:
     needs_writer: bool = False
     starts_writer: bool = False
     removes_nodes: bool = False
+    faults: tuple[str, ...] = ()
+    client: ClientPlan | None = None
+    unchanged: tuple[str, ...] = ()
 
 
 class StepType(ABC, Generic[Options]):

@@ -24,8 +24,8 @@ class StopCluster(StepType[StepOptions]):
         return (Requirement.CLUSTER_STOP_START,)
 
     def compile(self, options: StepOptions, context: CompileContext) -> CompiledStep:
-        """The role `node_power` with operation off on all nodes."""
-        return stop(context.nodes, title="Stop all nodes")
+        """The role `node_power` with operation off on all nodes but those that only drive load."""
+        return stop(context.cluster, title="Stop all nodes")
 
 
 class StartCluster(StepType[StepOptions]):
@@ -40,5 +40,5 @@ class StartCluster(StepType[StepOptions]):
         return (Requirement.CLUSTER_STOP_START,)
 
     def compile(self, options: StepOptions, context: CompileContext) -> CompiledStep:
-        """The role `node_power` with operation on on all nodes."""
-        return start(context.nodes, title="Start all nodes")
+        """The role `node_power` with operation on on all nodes but those that only drive load."""
+        return start(context.cluster, title="Start all nodes")

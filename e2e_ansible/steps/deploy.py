@@ -2,39 +2,72 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pydantic import Field
+
 from e2e_ansible.steps.base import CompileContext, CompiledStep, Play, StepType, Unsafe, play
 from e2e_ansible.steps.judgement import Judgement
 from e2e_ansible.steps.provisioning import provision
+from e2e_ansible.steps.services import archive_settings, service_plays
 from e2e_ansible.suite.model import StepOptions
 from e2e_ansible.verdict import Cause
 
-__all__ = ["Deploy"]
+__all__ = ["Deploy", "DeployOptions", "looked_at", "product_plays"]
 
 _CONNECT_SECONDS = 600
 
 
-class Deploy(StepType[StepOptions]):
+class DeployOptions(StepOptions):
+    """How it is shown to be well made."""
+
+    verify_idempotence: bool = Field(
+        False, description="Install everything a second time, which must change nothing"
+    )
+
+
+class Deploy(StepType[DeployOptions]):
     """Deploy the cluster."""
 
     name = "deploy"
     summary = "Create the nodes and install the cluster on them"
-    options = StepOptions
+    options = DeployOptions
 
-    def compile(self, options: StepOptions, context: CompileContext) -> CompiledStep:
-        """Provision, wait for ssh, then the roles `postgresql` and `admin_ui`."""
-        plays = [provision("present", context), _wait(context), _postgresql(context)]
-        if context.parameters.admin_ui:
-            plays.append(
-                play("Install the admin UI", context.nodes, become=True, roles=[{"role": "admin_ui"}])
-            )
+    def compile(self, options: DeployOptions, context: CompileContext) -> CompiledStep:
+        """Provision, wait for ssh, then the roles `postgresql`, or `etcd` and `patroni`, and `admin_ui`."""
+        product = product_plays(context)
+        again = looked_at(product, "Once more, without a change") if options.verify_idempotence else []
         return CompiledStep(
-            plays=plays,
+            plays=[provision("present", context), _wait(context), *product, *again],
+            unchanged=tuple(each["name"] for each in again),
             hosts=context.nodes,
             deadline_seconds=3600,
             judgement=Judgement(failure_cause=Cause.PRODUCT),
             brings_back=context.nodes,
             starts_writer=True,
         )
+
+
+def product_plays(context: CompileContext) -> list[Play]:
+    """What is installed on nodes that answer, in order."""
+    databases = tuple(node for node in context.nodes if "database" in context.labels[node])
+    failover = context.parameters.database == "patroni"
+    plays = _patroni(context, databases) if failover else [_postgresql(context, databases)]
+    plays.extend(service_plays(context))
+    if context.parameters.admin_ui:
+        plays.append(play("Install the admin UI", databases, become=True, roles=[{"role": "admin_ui"}]))
+    return plays
+
+
+def looked_at(plays: Sequence[Play], prefix: str, **more: object) -> list[Play]:
+    """The same plays under other names, telling what they change."""
+    return [_renamed(each, f"{prefix}: {each['name']}", more) for each in plays]
+
+
+def _renamed(made: Play, name: str, more: Mapping[str, object]) -> Play:
+    head = {key: value for key, value in made.items() if key not in ("name", "roles")}
+    return {"name": name, **head, "diff": True, **more, "roles": made["roles"]}
 
 
 def _wait(context: CompileContext) -> Play:
@@ -45,19 +78,52 @@ def _wait(context: CompileContext) -> Play:
     return play("Wait for the nodes", context.nodes, any_errors_fatal=True, tasks=[task])
 
 
-def _postgresql(context: CompileContext) -> Play:
-    parameters = context.parameters
-    databases = tuple(node for node in context.nodes if "database" in context.labels[node])
-    variables: dict[str, object] = {
-        "postgresql_topology": parameters.database,
+def _postgresql(context: CompileContext, databases: tuple[str, ...]) -> Play:
+    variables = {
+        "postgresql_topology": context.parameters.database,
         "postgresql_primary": context.primary,
+        **_server(context),
     }
-    if parameters.postgres_version:
-        variables["postgresql_version"] = parameters.postgres_version
-    if parameters.postgres_settings:
-        variables["postgresql_settings"] = {
-            key: Unsafe(value) if isinstance(value, str) else value
-            for key, value in parameters.postgres_settings.items()
-        }
     role = {"role": "postgresql", "vars": variables}
     return play("Install PostgreSQL", databases, become=True, any_errors_fatal=True, roles=[role])
+
+
+def _server(context: CompileContext) -> dict[str, object]:
+    """What is said of the server itself, whoever manages it."""
+    parameters = context.parameters
+    variables: dict[str, object] = {}
+    if parameters.postgres_version:
+        variables["postgresql_version"] = parameters.postgres_version
+    archive = archive_settings(parameters) if parameters.database == "patroni" else {}
+    settings = {**archive, **parameters.postgres_settings}
+    if settings:
+        variables["postgresql_settings"] = _inert(settings)
+    return variables
+
+
+def _inert(settings: Mapping[str, object]) -> dict[str, object]:
+    """The settings with their texts as text: no word of a suite becomes a template."""
+    return {key: Unsafe(value) if isinstance(value, str) else value for key, value in settings.items()}
+
+
+def _patroni(context: CompileContext, databases: tuple[str, ...]) -> list[Play]:
+    """A cluster of etcd on the first three nodes, of less on the first one, and Patroni on all."""
+    parameters = context.parameters
+    members = databases[:3] if len(databases) > 2 else databases[:1]
+    etcd = {"role": "etcd", "vars": {"etcd_members": list(members)}}
+    variables: dict[str, object] = {
+        "patroni_members": list(databases),
+        "patroni_etcd_members": list(members),
+    }
+    if parameters.synchronous:
+        variables["patroni_synchronous"] = "strict" if parameters.synchronous == "strict" else "on"
+    if parameters.patroni_settings:
+        variables["patroni_settings"] = _inert(parameters.patroni_settings)
+    patroni = {"role": "patroni", "vars": variables}
+    # Patroni's role has this in common with the role postgresql, whose names it uses.
+    server = _server(context)
+    shared: dict[str, Any] = {"vars": server} if server else {}
+    return [
+        play("Install etcd", members, become=True, any_errors_fatal=True, roles=[etcd]),
+        play("Install Patroni", databases, become=True, any_errors_fatal=True, roles=[patroni], **shared),
+    ]

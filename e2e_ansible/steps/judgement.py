@@ -28,7 +28,7 @@ class Judgement(BaseModel):
     the step gets the verdict `unproved`, never pass. `observes` says that the play returns an observation, which
     `checks` are held against. `disconnects` are the hosts that may become unreachable during this step; `away`
     those that earlier steps took away on purpose. `needs_integrity` says that the rows acknowledged until then
-    must be known.
+    must be known. `chooses` says that the play itself tells which hosts must return a proof.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -45,3 +45,4 @@ class Judgement(BaseModel):
     away: tuple[str, ...] = ()
     register_as: str | None = None
     needs_integrity: bool = False
+    chooses: bool = False

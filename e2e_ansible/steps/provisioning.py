@@ -9,7 +9,10 @@ from e2e_ansible.steps.base import CompileContext, Play, Unsafe, play
 __all__ = ["provision"]
 
 _DEPLOYMENT = "{{ lookup('ansible.builtin.env', 'E2E_DEPLOYMENT') }}"
-_NOT_OF_MACHINES = {"cluster_size", "database", "postgres_version", "postgres_settings", "admin_ui"}
+_NOT_OF_MACHINES = {
+    *("cluster_size", "clients", "database", "synchronous", "patroni_settings"),
+    *("postgres_version", "postgres_settings", "admin_ui", "backup", "proxy", "exporter"),
+}
 _TITLES = {
     "prepared": "Prepare the deployment",
     "present": "Create the nodes",

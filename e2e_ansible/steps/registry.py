@@ -14,10 +14,18 @@ from e2e_ansible.steps.crash_node import CrashNode
 from e2e_ansible.steps.custom_command import CustomCommand
 from e2e_ansible.steps.deploy import Deploy
 from e2e_ansible.steps.destroy import Destroy
+from e2e_ansible.steps.drift import Drift
+from e2e_ansible.steps.fault import FaultStep
+from e2e_ansible.steps.group import Group
+from e2e_ansible.steps.heal import HealStep
+from e2e_ansible.steps.hypothesis import Hypothesis
 from e2e_ansible.steps.init import Init
 from e2e_ansible.steps.node import StartNode, StopNode
 from e2e_ansible.steps.restart_node import RestartNode
+from e2e_ansible.steps.start_client import StartClient
+from e2e_ansible.steps.stop_client import StopClient
 from e2e_ansible.steps.validate import Validate
+from e2e_ansible.steps.wait import Wait
 
 __all__ = ["ENTRY_POINT_GROUP", "register", "step_types"]
 
@@ -27,14 +35,22 @@ _BUILT_IN: tuple[type[StepType[Any]], ...] = (
     Init,
     Deploy,
     Validate,
+    Drift,
     StopCluster,
     StartCluster,
     StopNode,
     StartNode,
     RestartNode,
     CrashNode,
+    FaultStep,
+    HealStep,
+    StartClient,
+    StopClient,
     CustomCommand,
     Destroy,
+    Group,
+    Hypothesis,
+    Wait,
 )
 _registered: dict[str, StepType[Any]] = {}
 

@@ -6,6 +6,7 @@ from pydantic import Field
 
 from e2e_ansible.checks.base import Check
 from e2e_ansible.checks.registry import checks
+from e2e_ansible.oracle.config import INTEGRITY
 from e2e_ansible.steps.base import CompileContext, CompiledStep, StepType, play
 from e2e_ansible.steps.judgement import Judgement, Replay
 from e2e_ansible.suite.model import Retry, StepOptions
@@ -42,6 +43,12 @@ class Validate(StepType[ValidateOptions]):
         wanted: dict[str, object] = {"new_login": any(check.needs_login for check in asked)}
         if integrity:
             wanted["integrity"] = True
+        if context.parameters.database == "patroni":
+            wanted["patroni"] = True
+        if any(check.needs_services for check in asked):
+            wanted["services"] = True
+        if any(check.needs_amcheck for check in asked):
+            wanted["amcheck"] = True
         if any(check.needs_admin_ui for check in asked):
             wanted["admin_ui"] = True
         # The module and not the role around it: a look is done again and again, and a role is loaded each time.
@@ -52,7 +59,7 @@ class Validate(StepType[ValidateOptions]):
             hosts=context.nodes,
             deadline_seconds=waits,
             replay=Replay.REPEATABLE,
-            needs_writer=integrity,
+            needs_writer=integrity or any(map(_of_the_implicit_client, _names(options))),
             judgement=Judgement(
                 failure_cause=Cause.PRODUCT,
                 observes=True,
@@ -67,5 +74,15 @@ class Validate(StepType[ValidateOptions]):
 def _asked(options: ValidateOptions) -> list[Check]:
     """The checks to hold against what is seen; a name that nobody knows needs nothing special."""
     known = checks()
-    names = (text.partition(":")[0] for text in (*options.checks, *options.allow_failures))
+    names = (text.partition(":")[0] for text in _names(options))
     return [known[name] for name in names if name in known]
+
+
+def _names(options: ValidateOptions) -> tuple[str, ...]:
+    return (*options.checks, *options.allow_failures)
+
+
+def _of_the_implicit_client(text: str) -> bool:
+    """Whether a check asks for the history of `integrity`, by its name or because writes of any client will do."""
+    name, *arguments = text.split(":")
+    return (INTEGRITY in arguments and name in checks()) or (name == "outage_writes" and len(arguments) == 1)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from e2e_ansible.names import nearest
+from e2e_ansible.suite.condition import ConditionError, parse_condition
 from e2e_ansible.suite.findings import Findings
 from e2e_ansible.suite.model import Parameters
 from e2e_ansible.suite.reference import STEPS, Reference, escape, split_references, split_text
@@ -17,8 +18,15 @@ __all__ = ["MOST_TESTS", "Expanded", "expand"]
 
 MOST_TESTS = 1_000
 _MOST_EXPANDED_VALUES = 1_000_000
-_SCOPES = ("matrix", "variables", "parameters", STEPS)
-_ONE_OF = {"matrix": "matrix value", "variables": "variable", "parameters": "parameter"}
+_FOREACH = "foreach"
+_SCOPES = ("matrix", "variables", "parameters", _FOREACH, STEPS)
+_ONE_OF = {
+    "matrix": "matrix value",
+    "variables": "variable",
+    "parameters": "parameter",
+    _FOREACH: "value of foreach",
+}
+_WHEN = "when"
 _STAGES = ("matrix", "variables", "parameters", "workflow")
 
 Scope = Mapping[str, Value]
@@ -158,8 +166,44 @@ class _Filler:
         for key in data:
             if "${" in key:
                 self.findings.add(value.keys[key], f"a key cannot have references: {shown(key)}")
-        filled = {key: self.fill(item) for key, item in data.items()}
+        filled = {key: self._fill_field(key, item, data) for key, item in data.items()}
         return value.like(filled) if any(filled[key] is not data[key] for key in data) else value
+
+    def _fill_field(self, key: str, value: Value, among: Mapping[str, Value]) -> Value:
+        if self.keeps_steps and "step" in among:
+            if key == _WHEN and isinstance(value.data, str):
+                return self._fill_condition(value, value.data)
+            if key == "steps" and _FOREACH in among:
+                return self._repeat(value, self.fill(among[_FOREACH]), _is_true(among.get("parallel")))
+        return self.fill(value)
+
+    def _fill_condition(self, value: Value, text: str) -> Value:
+        """Taken apart before anything is put in: whatever a value holds, it stays one text of the condition."""
+        try:
+            condition = parse_condition(text)
+        except ConditionError:
+            return value  # told where the options are read
+        texts = {part: self.fill(value.like(part)) for part in (condition.left, *condition.right)}
+        if any(part.broken for part in texts.values()):
+            return _broken(value)
+        return value.like(str(condition.fill(lambda part: _text(texts[part]))))
+
+    def _repeat(self, steps: Value, foreach: Value, parallel: bool) -> Value:
+        """The steps once for each combination of values; run at once, those of one value are a group."""
+        axes = _axes(foreach)
+        count = math.prod(map(len, axes.values()))
+        if not isinstance(steps.data, list) or not axes or len(axes) < len(_fields(foreach)):
+            return _broken(steps) if isinstance(steps.data, list) else self.fill(steps)
+        if count * steps.size > _MOST_EXPANDED_VALUES:
+            text = f"foreach makes {count} times {steps.size} values"
+            return self._refuse(foreach, text, "that is too much; split it")
+        made: list[Value] = []
+        for values in itertools.product(*axes.values()):
+            scope = {**self.scopes.get(_FOREACH, {}), **dict(zip(axes, values, strict=True))}
+            once = replace(self, scopes={**self.scopes, _FOREACH: scope})
+            items = [once.fill(item) for item in steps.data]
+            made += [_group(steps, items)] if parallel and len(items) > 1 else items
+        return steps.like(made)
 
     def _fill_text(self, value: Value, text: str) -> Value:
         parts = split_text(text)
@@ -214,6 +258,15 @@ class _Filler:
     def _refuse(self, value: Value, message: str, hint: str = "") -> Value:
         self.findings.add(value, message, hint)
         return _broken(value)
+
+
+def _is_true(value: Value | None) -> bool:
+    return value is not None and value.data is True
+
+
+def _group(place: Value, steps: list[Value]) -> Value:
+    """Steps as one branch of a group."""
+    return place.like({"step": place.like("group"), "steps": place.like(steps)})
 
 
 def _hint_for_text(reference: Reference) -> str:

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from e2e_ansible.checks.base import Check
+from e2e_ansible.checks.base import SECONDS, Check
+from e2e_ansible.suite.before import lint_order
+from e2e_ansible.suite.faults import lint_faults
 from e2e_ansible.suite.findings import Findings
 from e2e_ansible.suite.model import TestEntry
-from e2e_ansible.suite.reference import FIELDS, Reference, kept_references, step_reference
-from e2e_ansible.suite.value import Value, at, shown, strings
+from e2e_ansible.suite.value import Value, at, shown
 from e2e_ansible.suite.vocabulary import Vocabulary
-from e2e_ansible.suite.workflow import TypedStep
+from e2e_ansible.suite.workflow import TypedStep, all_steps
 
 __all__ = ["lint"]
 
-_REGISTER = "register"
+#: Of services that a check may need, what to write to get one.
+_PARAMETERS = {"backup": "true", "exporter": "true", "proxy": "haproxy"}
 
 
 def lint(
@@ -29,11 +31,13 @@ def lint(
 
     `entry` is None when it cannot be read, `provider` when it is not known; what needs them is skipped.
     """
-    _lint_unique("name", steps, findings)
-    _lint_unique(_REGISTER, steps, findings)
-    _lint_references(steps, findings)
+    every = list(all_steps(steps))
+    _lint_unique("name", every, findings)
+    _lint_unique("register", every, findings)
+    lint_order(steps, findings)
+    lint_faults(every, entry, findings)
     linter = _StepLinter(entry, entry.nodes if entry else (), provider, vocabulary, findings)
-    for step in steps:
+    for step in every:
         linter.lint(step)
 
 
@@ -45,39 +49,11 @@ def _lint_unique(key: str, steps: Sequence[TypedStep], findings: Findings) -> No
             continue
         if found.data in seen:
             first = seen[found.data]
-            findings.add(
-                found, f"two steps have the {key} {shown(found)}", f"the first is on line {first.line}"
-            )
+            again = (first.line, first.column) == (found.line, found.column)
+            hint = "put ${foreach.KEY} in it" if again else f"the first is on line {first.line}"
+            findings.add(found, f"two steps have the {key} {shown(found)}", hint)
         else:
             seen[found.data] = found
-
-
-def _lint_references(steps: Sequence[TypedStep], findings: Findings) -> None:
-    known: dict[str, None] = {}
-    for step in steps:
-        for value, text in strings(step.value):
-            for reference in kept_references(text) if "${steps" in text and not value.broken else ():
-                _lint_reference(reference, value, known, findings)
-        register = step.value.get(_REGISTER)
-        if register is not None and isinstance(register.data, str):
-            known[register.data] = None
-
-
-def _lint_reference(
-    reference: Reference, value: Value, known: Mapping[str, None], findings: Findings
-) -> None:
-    found = step_reference(reference)
-    if found is None:
-        name, _, field = reference.name.rpartition(".")
-        hint = (
-            findings.suggest(field, FIELDS)
-            if name
-            else f"write ${{steps.NAME.FIELD}}; fields are {', '.join(FIELDS)}"
-        )
-        findings.add(value, f"{shown(str(reference))} is not a field of a step's result", hint)
-    elif found.step not in known:
-        hint = findings.suggest(found.step, known) or "give an earlier custom_command a 'register'"
-        findings.add(value, f"no earlier step has the register {shown(found.step)}", hint)
 
 
 @dataclass(frozen=True)
@@ -125,10 +101,25 @@ class _StepLinter:
         else:
             for argument, given in zip(check.arguments, arguments, strict=False):
                 self._lint_argument(place, check, argument, given)
+            if check.needs_parameter and self.entry and not self._asked_for(check.needs_parameter):
+                self.findings.add(
+                    place,
+                    f"check {shown(name)} needs the parameter {check.needs_parameter}",
+                    f"write {check.needs_parameter}: {_PARAMETERS[check.needs_parameter]} in this test",
+                )
+            if check.needs_patroni and self.entry and self.entry.parameters.database != "patroni":
+                database = self.entry.parameters.database
+                self.findings.add(
+                    place, f"check {shown(name)} needs Patroni", f"the database of this test is {database}"
+                )
             if check.needs_admin_ui and self.entry and not self.entry.parameters.admin_ui:
                 self.findings.add(
                     place, f"check {shown(name)} needs the admin UI", "admin_ui is false in this test"
                 )
+
+    def _asked_for(self, parameter: str) -> bool:
+        given = getattr(self.entry.parameters, parameter) if self.entry else None
+        return given not in (None, False, "none")
 
     def _lint_argument(self, place: Value, check: Check, argument: str, given: str) -> None:
         choices = check.choices.get(argument)
@@ -140,6 +131,10 @@ class _StepLinter:
             if given not in choices:
                 hint = self.findings.suggest(given, choices)
                 self.findings.add(place, f"unknown {argument} {shown(given)} in check {check.name!r}", hint)
+        elif argument == "seconds" and not SECONDS.fullmatch(given):
+            self.findings.add(
+                place, f"{shown(given)} in check {check.name!r} is no number of seconds", "write 5 or 0.5"
+            )
         elif argument == "node" and self.nodes:
             self._lint_node(place, given)
 

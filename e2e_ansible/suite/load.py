@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,7 @@ from e2e_ansible.suite.workflow import TypedStep, read_workflow
 __all__ = ["load_suite", "parse_suite"]
 
 _SUITES, _WORKFLOW, _SCHEMA = "test_suites", "workflow", "$schema"
-_LINTED = ("cluster_size", "admin_ui")
+_LINTED = ("cluster_size", "database", "admin_ui", "backup", "proxy", "exporter")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,79}")
 _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9_.-]+")
 
@@ -193,10 +193,11 @@ class _Loader:
             self.findings.add(place, f"unknown provider {shown(name)}", hint)
         return None
 
-    def _steps(self, steps: list[TypedStep]) -> Iterator[Step]:
+    def _steps(self, steps: Iterable[TypedStep]) -> Iterator[Step]:
         for step in steps:
             if step.type is not None and step.options is not None:
-                yield Step(step.type.name, step.options, self._source(step.value))
+                parts = {key: tuple(self._steps(part)) for key, part in step.parts.items()}
+                yield Step(step.type.name, step.options, self._source(step.value), parts)
 
     def _source(self, place: Place) -> SourceRef:
         return SourceRef(file=self.findings.file, line=place.line, column=place.column)

@@ -122,6 +122,8 @@ def _deadline(step_type: StepType[Any]) -> str:
         options = step_type.options.model_validate({**given, "step": step_type.name})
     except ValidationError:
         return ""
+    if not step_type.compile(options, context).plays:
+        return ""
     looks = " for each look" if "retry" in step_type.options.model_fields else ""
     return f"{step_type.compile(options, context).deadline_seconds:g} s{looks}"
 
@@ -151,7 +153,8 @@ def _usage(check: Check) -> str:
 
 def _needs(check: Check) -> str:
     choices = (f"; {name.upper()} is {_either(values)}" for name, values in check.choices.items())
-    return "".join(choices) + ("; needs `admin_ui`" if check.needs_admin_ui else "")
+    parameter = "admin_ui" if check.needs_admin_ui else check.needs_parameter
+    return "".join(choices) + (f"; needs `{parameter}`" if parameter else "")
 
 
 def _either(words: Sequence[str]) -> str:

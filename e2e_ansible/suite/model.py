@@ -7,7 +7,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    WithJsonSchema,
+    field_validator,
+)
+
+from e2e_ansible.suite.condition import parse_condition
+from e2e_ansible.suite.patroni import check_settings
 
 __all__ = [
     "Database",
@@ -23,7 +34,7 @@ __all__ = [
 ]
 
 Scalar = str | int | float | bool
-Database = Literal["standalone", "replication"]
+Database = Literal["standalone", "replication", "patroni"]
 Keep = Literal["never", "on-failure", "always"]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,79}$")]
 
@@ -83,6 +94,22 @@ class StepOptions(_Model):
     timeout_seconds: float | None = Field(
         None, gt=0, le=604_800, description="Deadline of the step; by default that of its type"
     )
+    when: str | None = Field(None, description="Condition; without it being true the step is left out")
+    background: bool = Field(
+        False, description="Let it run while the next steps run, until a `wait` or the end of its group"
+    )
+
+    @field_validator("when")
+    @classmethod
+    def _a_condition(cls, text: str | None) -> str | None:
+        return text if text is None else str(parse_condition(text))
+
+
+class BackupOptions(_Model):
+    """Backups made while the test runs."""
+
+    interval_seconds: int = Field(3600, ge=10, le=604_800, description="Seconds between two backups")
+    type: Literal["full", "diff", "incr"] = Field("full", description="Type of the backups after the first")
 
 
 Words = Annotated[tuple[str, ...], Field(min_length=1, strict=False)]
@@ -93,13 +120,33 @@ class Parameters(_Model):
 
     cluster_size: int = Field(3, ge=1, le=99, description="Number of nodes: n11, n12, ...")
     database: Database = Field(
-        "replication", description="One primary with streaming replicas, or every node for itself"
+        "replication",
+        description="One primary with streaming replicas, every node for itself, or automatic failover by Patroni",
+    )
+    synchronous: bool | Literal["strict"] | None = Field(
+        None,
+        description="For `patroni`: a commit waits for a replica; with `strict` also when there is none (no)",
+    )
+    patroni_settings: Mapping[str, Scalar] | None = Field(
+        None, description="For `patroni`: its settings, name to value, such as `ttl`"
+    )
+    clients: int = Field(
+        0, ge=0, le=20, description="Number of nodes that only drive load, without a database: c11, c12, ..."
     )
     postgres_version: MajorVersion = Field("", description="Major version; empty: the newest there")
     postgres_settings: Mapping[str, Scalar] = Field(
         default_factory=dict, description="PostgreSQL settings, name to value"
     )
     admin_ui: bool = Field(True, description="Install the web interface (Cockpit) on every node")
+    backup: bool | BackupOptions | None = Field(
+        None, description="Archive WAL and make backups with pgBackRest; a mapping says how often"
+    )
+    proxy: Literal["none", "haproxy"] | None = Field(
+        None, description="What leads writes to the leader of a Patroni cluster, on port 5000"
+    )
+    exporter: bool | None = Field(
+        None, description="Install the Prometheus exporter of PostgreSQL on port 9187"
+    )
     libvirt_memory_gb: int | None = Field(None, ge=1, le=4096, description="Memory of a virtual machine")
     libvirt_vcpus: int | None = Field(None, ge=1, le=512, description="Processors of a virtual machine")
     instance_type: str | Words | None = Field(
@@ -124,6 +171,28 @@ class Parameters(_Model):
     inventory: str | None = Field(
         None, description="Of provider `static`: the inventory file with the machines"
     )
+
+    @field_validator("proxy")
+    @classmethod
+    def _leads_to_a_leader(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if value == "haproxy" and info.data.get("database", "patroni") != "patroni":
+            raise ValueError("it asks Patroni who takes writes, so it is for database: patroni")
+        return value
+
+    @field_validator("synchronous", "patroni_settings")
+    @classmethod
+    def _for_patroni(cls, value: object, info: ValidationInfo) -> object:
+        if value and info.data.get("database", "patroni") != "patroni":
+            raise ValueError("it is for database: patroni")
+        return value
+
+    @field_validator("patroni_settings")
+    @classmethod
+    def _known(cls, value: Mapping[str, Scalar] | None) -> Mapping[str, Scalar] | None:
+        if value:
+            check_settings(value)
+        return value
+
     data_volumes_per_node: int | None = Field(None, ge=0, le=64, description="Number of data volumes")
     data_volume_size: int | None = Field(None, ge=1, le=65_536, description="GB of each data volume")
     root_volume_size: int | None = Field(None, ge=1, le=65_536, description="GB of the root volume")
@@ -159,18 +228,33 @@ class TestEntry(_Model):
     keep: Keep = Field("never", description="When the nodes are kept after the test")
 
     @property
+    def labels(self) -> Mapping[str, tuple[str, ...]]:
+        """Node names in order, n11, n12, ..., then those that only drive load, c11, ...; and their labels."""
+        servers = {f"n{11 + index}": ("database",) for index in range(self.parameters.cluster_size)}
+        return {**servers, **{f"c{11 + index}": ("client",) for index in range(self.parameters.clients)}}
+
+    @property
     def nodes(self) -> tuple[str, ...]:
-        """Node names in order: n11, n12, ..."""
-        return tuple(f"n{11 + index}" for index in range(self.parameters.cluster_size))
+        """Node names in order: n11, n12, ..., then those that only drive load: c11, c12, ..."""
+        return tuple(self.labels)
 
 
 @dataclass(frozen=True)
 class Step:
-    """One typed step of a test. `options` is an instance of its step type's options model."""
+    """One typed step of a test. `options` is an instance of its step type's options model.
+
+    `parts` are the steps below one that is made of others, by the key that they stand under. A `label` names a step
+    that nobody wrote. `watch` looks again and again until its group ends; before a `precondition` holds, nothing
+    has begun.
+    """
 
     type: str
     options: StepOptions
     source: SourceRef
+    parts: Mapping[str, tuple[Step, ...]] = field(default_factory=dict)
+    label: str = ""
+    watch: bool = False
+    precondition: bool = False
 
 
 @dataclass(frozen=True)
@@ -187,7 +271,7 @@ class Test:
 
     @property
     def nodes(self) -> tuple[str, ...]:
-        """Node names in order: n11, n12, ..."""
+        """Node names in order: n11, n12, ..., then those that only drive load: c11, c12, ..."""
         return self.entry.nodes
 
 

@@ -10,6 +10,7 @@ from pydantic import BaseModel
 
 from e2e_ansible.checks.base import Check
 from e2e_ansible.steps.base import StepType
+from e2e_ansible.steps.group import Composition
 from e2e_ansible.suite.model import TestEntry
 from e2e_ansible.suite.vocabulary import Vocabulary
 
@@ -20,7 +21,7 @@ _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _REFERENCE = {"$ref": "#/$defs/reference"}
 _SCHEMA_KEY = {"type": "string", "description": "Path or address of this schema, for editors"}
 _SCALARS = frozenset({"string", "integer", "number", "boolean"})
-_CHECK_FIELDS = ("checks", "allow_failures")
+_CHECK_FIELDS = ("checks", "allow_failures", "during")
 
 Schema = dict[str, Any]
 
@@ -32,7 +33,7 @@ def schema(vocabulary: Vocabulary | None = None) -> Schema:
         "reference": {
             "type": "string",
             "pattern": r"\$\{[^}]+\}",
-            "description": "Text with ${matrix.x}, ${variables.x}, ${parameters.x} or ${steps.NAME.FIELD}",
+            "description": "Text with ${matrix.x}, ${variables.x}, ${parameters.x}, ${foreach.x}, ${steps.NAME.FIELD}",
         },
         "check": _check(words.checks),
         "step": _step(words.step_types),
@@ -121,6 +122,8 @@ def _options(step_type: StepType[Any], definitions: Schema) -> Schema:
     for name in _CHECK_FIELDS:
         if name in made["properties"]:
             made["properties"][name]["items"] = _or_reference({"$ref": "#/$defs/check"})
+    for name in step_type.parts if isinstance(step_type, Composition) else ():
+        made["properties"][name]["items"] = {"$ref": "#/$defs/step"}
     return made
 
 

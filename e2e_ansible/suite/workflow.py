@@ -3,29 +3,39 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from pydantic import ValidationError
 
 from e2e_ansible.names import suggestion
 from e2e_ansible.steps.base import StepType
+from e2e_ansible.steps.group import Composition
 from e2e_ansible.suite.complaint import Subject, complain
 from e2e_ansible.suite.findings import Findings
 from e2e_ansible.suite.model import StepOptions
 from e2e_ansible.suite.value import Value, plain, shown
 
-__all__ = ["TypedStep", "read_workflow"]
+__all__ = ["TypedStep", "all_steps", "read_workflow"]
 
 
 @dataclass(frozen=True)
 class TypedStep:
-    """A step as written, with its type and options, or what could be read of them."""
+    """A step as written, with its type and options, or what could be read of them; `parts` are the steps below it."""
 
     value: Value
     type: StepType[Any] | None = None
     options: StepOptions | None = None
+    parts: Mapping[str, Sequence[TypedStep]] = field(default_factory=dict)
+
+
+def all_steps(steps: Iterable[TypedStep]) -> Iterator[TypedStep]:
+    """The steps and all below them, in the order of the text."""
+    for step in steps:
+        yield step
+        for part in step.parts.values():
+            yield from all_steps(part)
 
 
 def read_workflow(
@@ -49,14 +59,25 @@ def _read_step(value: Value, step_types: Mapping[str, StepType[Any]], findings: 
     step_type = _step_type(value, step_types, findings)
     if step_type is None:
         return TypedStep(value)
+    parts = dict(_read_parts(value, step_type, step_types, findings))
     try:
         # As JSON: a list of a file may then fill a tuple, and a text an enum, even where options are strict.
         options = step_type.options.model_validate_json(json.dumps(plain(value)))
     except ValidationError as error:
         subject = Subject(f"step {step_type.name!r}", step_type.options)
         complain(error, value, subject, findings)
-        return TypedStep(value, step_type, _salvage(error, value, step_type))
-    return TypedStep(value, step_type, options)
+        return TypedStep(value, step_type, _salvage(error, value, step_type), parts)
+    return TypedStep(value, step_type, options, parts)
+
+
+def _read_parts(
+    value: Value, step_type: StepType[Any], step_types: Mapping[str, StepType[Any]], findings: Findings
+) -> Iterator[tuple[str, list[TypedStep]]]:
+    """The steps below a step, by key; of what is no list the options complain."""
+    for key in step_type.parts if isinstance(step_type, Composition) else ():
+        part = value.get(key)
+        if part is not None and isinstance(part.data, list):
+            yield key, [_read_step(item, step_types, findings) for item in part.data]
 
 
 def _salvage(error: ValidationError, value: Value, step_type: StepType[Any]) -> StepOptions | None:

@@ -10,13 +10,14 @@ from typing import Any
 from ansible.plugins.action import ActionBase
 
 from e2e_ansible.awx.act import Asked, hold
+from e2e_ansible.awx.carried import Told
 from e2e_ansible.errors import E2EError
 
 
 class ActionModule(ActionBase):
     """Result: changed, held, said (a line for each check)."""
 
-    _VALID_ARGS = frozenset((*Asked.model_fields, "nodes", "observations"))
+    _VALID_ARGS = frozenset((*Asked.model_fields, "nodes", "observations", "clients"))
     _supports_check_mode = True
 
     def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -24,8 +25,10 @@ class ActionModule(ActionBase):
         result = super().run(tmp, task_vars or {})
         args = dict(self._task.args)
         nodes, observations = args.pop("nodes", []), args.pop("observations", [])
+        clients = args.pop("clients", None)
         try:
-            told = hold(Asked.model_validate(args), observations, time.time(), nodes)
+            known = Told.model_validate(clients) if clients else None
+            told = hold(Asked.model_validate(args), observations, time.time(), nodes, known)
         except (E2EError, ValueError) as error:
             return {**result, "failed": True, "msg": str(error)}
         return {**result, "changed": False, **told}

@@ -16,12 +16,15 @@ from e2e_ansible.providers.registry import get_provider
 class ActionModule(ActionBase):
     """Result: changed, add_host (as of ansible.builtin.add_host), power; skipped for a node that is not there."""
 
-    _VALID_ARGS = frozenset(("provider", "deployment", "name", "groups", "answering"))
+    _VALID_ARGS = frozenset(("provider", "deployment", "name", "groups", "answering", "if_there"))
     _supports_check_mode = True
     BYPASS_HOST_LOOP = True
 
     def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        """Ask the provider for the node. With `answering` a node that is off or gone does not join."""
+        """Ask the provider for the node.
+
+        With `answering` a node that is off or gone does not join, with `if_there` one that is gone.
+        """
         result = super().run(tmp, task_vars or {})
         _, args = self.validate_argument_spec(
             {
@@ -30,6 +33,7 @@ class ActionModule(ActionBase):
                 "name": {"type": "str", "required": True},
                 "groups": {"type": "list", "elements": "str", "default": []},
                 "answering": {"type": "bool", "default": False},
+                "if_there": {"type": "bool", "default": False},
             }
         )
         try:
@@ -38,6 +42,8 @@ class ActionModule(ActionBase):
             return {**result, "failed": True, "msg": f"{error} ({error.hint})" if error.hint else str(error)}
         if args["answering"] and (node is None or node.power.value not in ("on", "unknown")):
             return {**result, "skipped": True, "msg": "it is off, or not there"}
+        if args["if_there"] and node is None:
+            return {**result, "skipped": True, "msg": "it is gone"}
         if node is None:
             text = (
                 f"deployment {args['deployment']!r} has no node {args['name']}; a step deploy makes its nodes"

@@ -14,7 +14,7 @@ try:
     from e2e_ansible.nodes.checkpoint import Target, check
     from e2e_ansible.nodes.guard import Identity
     from e2e_ansible.nodes.link import Link
-    from e2e_ansible.nodes.look import power_of
+    from e2e_ansible.nodes.look import name_refusal, power_of
 except ImportError as error:
     MISSING: ImportError | None = error
 else:
@@ -38,6 +38,9 @@ class ActionModule(ActionBase):
         args = self.validate_argument_spec({"sysrq": {"type": "bool", "default": False}})[1]
         link = Link(self, variables)
         host = str(variables.get("inventory_hostname", ""))
+        shared = name_refusal(variables, host)
+        if shared:
+            return {**result, "failed": True, "changed": False, "msg": f"refused: {shared}"}
         node = power_of(variables, host).node
         target = Target(
             host=host,

@@ -11,7 +11,8 @@ short_description: Look at one node without ever failing because it is away
 description:
   - Asks the provider for the power state and the node for its identity, services and PostgreSQL.
   - A node that is away is an answer and no failure. A node that is off is not asked over ssh.
-  - The only change on the node is one committed logical message, which proves that writes are confirmed.
+  - The only change on the node is one committed logical message, which proves that writes are confirmed; and with
+    I(amcheck) the extension of that name.
 author: The e2e-ansible authors !UNKNOWN
 options:
   postgres:
@@ -22,6 +23,26 @@ options:
     description: Read the ranges of the table of the integrity writer.
     type: bool
     default: false
+  patroni:
+    description: Ask the REST API of Patroni on the node, and the member of etcd beside it.
+    type: bool
+    default: false
+  services:
+    description:
+      - Look at backups, exporter and proxy on the node.
+      - Where a proxy is, one logical message is committed through it from the controller.
+    type: bool
+    default: false
+  amcheck:
+    description:
+      - Run amcheck over all tables and B-trees, and compare the checksum of every block that lies on disk.
+      - On the primary the extension amcheck is added to each database that has it not.
+    type: bool
+    default: false
+  amcheck_seconds:
+    description: How long that may take, beside the time of the rest. What was not read by then is not known.
+    type: float
+    default: 60.0
   admin_ui:
     description: GET the admin UI from the controller.
     type: bool

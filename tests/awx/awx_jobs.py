@@ -389,6 +389,10 @@ class Runner:
             if node["do_not_run"] or stopped:
                 continue
             parents = [(other, kind) for other in nodes for kind in _kinds(other, node["id"])]
+            if node["all_parents_must_converge"] and self._cannot_converge(parents):
+                node["do_not_run"] = True  # without a look at those that still run
+                busy = True
+                continue
             if any(self._unsettled(parent) for parent, _ in parents):
                 busy = True
                 continue
@@ -407,6 +411,21 @@ class Runner:
         if node["do_not_run"]:
             return False
         return node["job"] is None or self._job_status(node) not in _TERMINAL
+
+    def _cannot_converge(self, parents: list[tuple[Object, str]]) -> bool:
+        """By the rule of AWX: some parent is left out, or ended in a way that does not lead here.
+
+        It asks only parents that were successful or have failed; one that was canceled or could not be run does not
+        keep the node from running.
+        """
+        for parent in {each["id"]: each for each, _ in parents}.values():
+            if parent["do_not_run"]:
+                return True
+            if parent["job"] is None or self._job_status(parent) not in ("successful", "failed"):
+                continue
+            if not any(self._satisfied(other, kind) for other, kind in parents if other is parent):
+                return True
+        return False
 
     def _satisfied(self, parent: Object, kind: str) -> bool:
         if parent["do_not_run"]:

@@ -27,6 +27,7 @@ from e2e_ansible.engine.event import Event, Kind
 from e2e_ansible.engine.protocol import Cancel, Ended, PlayRequest
 from e2e_ansible.engine.runner import RunnerEngine
 from e2e_ansible.steps.base import CompileContext, CompiledStep, StepType, Unsafe
+from e2e_ansible.steps.group import Composition
 from e2e_ansible.suite.load import load_suite
 from e2e_ansible.suite.reference import StepReference, split_references
 from e2e_ansible.suite.vocabulary import Vocabulary
@@ -120,7 +121,10 @@ def plays_of(case: str) -> Iterator[tuple[str, Sequence[Mapping[str, Any]]]]:
     words = Vocabulary.default()
     (suite_file,) = GOLDEN.joinpath(case).glob("suite.*")
     made: list[CompiledStep] = []
-    recorders: Any = {name: Recorder(inner, made) for name, inner in words.step_types.items()}
+    recorders: Any = {
+        name: inner if isinstance(inner, Composition) else Recorder(inner, made)
+        for name, inner in words.step_types.items()
+    }
     (plan,) = compile_suite(load_suite(suite_file, vocabulary=words), recorders)
     for step, compiled in zip(plan.steps, made, strict=True):
         yield step.playbook, compiled.plays

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
 import subprocess
 import sys
@@ -23,6 +24,7 @@ from real_runs import Desk, Done, a_desk
 from role_nodes import REPOSITORY
 
 from e2e_ansible.deadline import Deadline
+from e2e_ansible.faults.ledger import read
 from e2e_ansible.nodes.observation import PowerState
 from e2e_ansible.providers.base import DeploymentSpec, Node, NodeSpec, Operation
 from e2e_ansible.providers.home import default_home
@@ -32,6 +34,25 @@ pytestmark = pytest.mark.nodes
 
 SUITE = REPOSITORY / "suites/crash-vm.yaml"
 INVENTORY = REPOSITORY / "inventories/libvirt.e2e.yml"
+#: What only machines can have, put before the end of the suite; and how its effect is told.
+FAULTS = """\
+      - {step: fault, name: jump, fault: clock_jump, target: n11, options: {seconds: -600}, for_seconds: 0.1}
+      - {step: fault, name: full, fault: disk_full, target: n11, options: {max_mb: 50000}, for_seconds: 0.1}
+      - {step: fault, name: late, fault: latency, target: n11, options: {cut: all}, for_seconds: 0.1}
+      - {step: fault, name: slow, fault: disk_slow, target: n11, for_seconds: 0.1}
+      - {step: fault, name: panic, fault: panic, target: n11}
+      - {step: heal, name: unpanic, fault: panic}
+      - step: validate
+        checks: [cluster_status, database_running]
+        retry: {max_attempts: 30, delay_seconds: 2}
+"""
+EFFECTS = {
+    "jump": r"the clock is off by -(599|600|601)\.\d s, measured by the uptime",
+    "full": "ends with: no space left on device",
+    "late": r"an answer takes \d{3}\.\d ms, and took \d{1,2}\.\d ms before",
+    "slow": r"\d+ KiB a second are written, 512 are allowed",
+    "panic": "",
+}
 POOL = "e2e-ansible"
 _RUN_SECONDS = 1500
 _BOOT_SECONDS = 240
@@ -126,12 +147,12 @@ class Running:
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    """The suite but for its last step, `destroy`."""
+    """The suite but for its last step, `destroy`, and the faults in place of that."""
     folder = tmp_path_factory.mktemp("vm")
     suite = folder / "crash-vm.yaml"
     kept, _, last = SUITE.read_text().rpartition("      - step: destroy")
     assert last.strip() == ""
-    suite.write_text(kept.replace("keep: never", "keep: always"))
+    suite.write_text(kept.replace("keep: never", "keep: always") + FAULTS)
     with (
         libvirt_daemon(),
         a_desk(folder) as desk,
@@ -202,7 +223,8 @@ def test_a_user_without_rights_makes_a_machine_of_our_image_and_resets_it(sessio
 def test_the_suite_passes(vm: Vm) -> None:
     assert vm.done.code == 0, vm.done.out + vm.done.err
     (test,) = vm.desk.result().tests
-    assert [step.verdict for step in test.workflow_steps] == ["pass"] * 19
+    assert [step.verdict for step in test.workflow_steps] == ["pass"] * (19 + FAULTS.count("step:"))
+    print({step.id: round(step.duration, 1) for step in test.workflow_steps}, round(test.duration))
 
 
 def test_a_row_that_was_synced_is_there_and_one_that_was_not_is_lost(vm: Vm) -> None:
@@ -248,6 +270,21 @@ def test_an_interrupt_that_cannot_be_masked_reaches_the_kernel(vm: Vm) -> None:
     result = vm.provider.power(vm.deployment, "n11", Operation.NMI, 30)
     assert (result.changed, result.after) == (True, PowerState.ON)
     assert Deadline(60).wait_for(lambda: "NMI received" in vm.ssh("dmesg"), 1)
+
+
+@pytest.mark.parametrize("name", EFFECTS)
+def test_a_fault_that_only_machines_can_have_is_proved_and_healed(vm: Vm, name: str) -> None:
+    """In the suite, by what its ledger says."""
+    (ledger,) = vm.run.glob("tests/*/faults.jsonl")
+    (record,) = [record for record in read(ledger) if record.name == name]
+    assert (record.effect_proved, record.open) == (True, False)
+    (effect,) = [
+        line
+        for line in map(json.loads, ledger.read_text().splitlines())
+        if line["fault_id"] == record.id and line["event"] == "effect"
+    ]
+    assert re.search(EFFECTS[name], effect["message"]), effect["message"]
+    print(name, effect["message"], record.message, sep=" | ")
 
 
 def test_off_asks_the_guest_and_on_brings_it_back_under_its_address(vm: Vm) -> None:

@@ -82,15 +82,15 @@ def test_every_step_passes(ran: Ran) -> None:
     assert "report.html" in ran.done.out
 
 
-def test_every_step_type_and_every_check_occurs(ran: Ran) -> None:
+def test_every_step_type_and_check_for_any_cluster_occurs(ran: Ran) -> None:
     (test,) = ran.result.tests
     assert {step.step_type for step in test.workflow_steps} == STEP_TYPES
     results = [result for step in test.workflow_steps for result in step.validation_results]
     assert {result.check.partition(":")[0] for result in results if result.passed} == CHECKS
     assert {result.allow_failure for result in results if not result.passed} == {True}
-    assert set(Vocabulary.default().step_types) == STEP_TYPES
+    assert set(Vocabulary.default().step_types) >= STEP_TYPES
     with isolated():
-        assert set(checks()) == CHECKS
+        assert set(checks()) >= CHECKS
 
 
 def test_every_act_on_the_power_is_proved(ran: Ran) -> None:

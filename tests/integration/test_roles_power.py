@@ -151,6 +151,27 @@ def test_crash_by_destroy_twice_is_fine(provider: Provider, nodes: str, tmp_path
     assert _power(provider, nodes) is PowerState.OFF
 
 
+def test_a_host_of_another_name_is_crashed_as_the_node_that_it_says(
+    provider: Provider, nodes: str, tmp_path: Path
+) -> None:
+    """As in inventories that call hosts as machines; one node is never two hosts."""
+    _await_ssh(tmp_path, nodes)
+    known = {node.name: dict(node.variables) for node in provider.nodes(nodes)}
+    hosts = {"named": {**known["n12"], "e2e_node": "n12"}, "next": known["n11"]}
+
+    def crash(**more: Any) -> Ran:
+        (tmp_path / "hosts.yml").write_text(json.dumps({"all": {"hosts": {**hosts, **more}}}))
+        inventory = ("-i", str(tmp_path / "hosts.yml"), "-l", "named")
+        return _run(tmp_path, nodes, "crash_node", *inventory, crash_node_method="destroy")
+
+    refused = crash(next={**known["n11"], "e2e_node": "n12"})
+    assert refused.code != 0
+    assert "refused: named, next are all said to be the node n12" in refused.said
+    assert _power(provider, nodes) is PowerState.ON
+    assert crash().proof("named")["proved"]
+    assert [node.power for node in provider.nodes(nodes)] == [PowerState.ON, PowerState.OFF]
+
+
 def test_a_crash_that_does_nothing_fails(provider: Provider, nodes: str, tmp_path: Path) -> None:
     _await_ssh(tmp_path, nodes)
     roles = tmp_path / "roles"

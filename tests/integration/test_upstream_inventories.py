@@ -54,7 +54,7 @@ def test_gcp_compute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_digitalocean(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It cannot name a host by a tag: a group has the name of the node, and the roles are told it."""
+    """It cannot name a host by a tag: `e2e_node` says which node it is, and a group has that name."""
     adapter = digitalocean.TestDigitalOcean.adapter
     with adapter.serve() as fake:
         world = furnished(adapter, fake, tmp_path, monkeypatch)
@@ -62,8 +62,11 @@ def test_digitalocean(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         content = listed(world, source)
         holds(content, world, on="power_active", off="power_off", hosts=machines(world))
         assert content[STOPPED]["hosts"] == [machines(world)[STOPPED]]
-        assert f"{STOPPED} is off" in state(world, source, STOPPED, "-e", f"inventory_hostname={STOPPED}")
-        assert "refused: " in state(world, source, STOPPED), "the name of a Droplet is not that of a node"
+        droplet = machines(world)[STOPPED]
+        assert f"{droplet} is off" in state(world, source, STOPPED)
+        said = state(world, source, STOPPED, "-e", f"e2e_node={STOPPED}")
+        assert "refused: " in said, "a name that all hosts have is nobody's"
+        assert "are all said to be the node" in said
 
 
 @pytest.mark.parametrize(

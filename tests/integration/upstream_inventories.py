@@ -60,7 +60,7 @@ def test_libvirt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
                 shown = content["_meta"]["hostvars"][domain]
                 assert (shown["e2e_provider"], shown["e2e_deployment"]) == ("libvirt", "upstream")
                 assert (shown["ansible_connection"], shown["ansible_user"]) == ("ssh", "root")
-                assert f"n11 is {power}" in state(world, source, domain, "-e", "inventory_hostname=n11")
+                assert f"{domain} is {power}" in state(world, source, "n11")
                 if power == "on":
                     virsh("destroy", domain)
         finally:

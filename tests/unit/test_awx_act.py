@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from e2e_ansible.awx.act import Asked, hold, read_step
+from e2e_ansible.awx.carried import Told
+from e2e_ansible.awx.clients import client_folder, integrity_node
 from e2e_ansible.errors import UsageError
 
 
@@ -95,3 +99,78 @@ def test_nodes_with_other_names_can_be_expected() -> None:
     asked = Asked(step="validate", options={"checks": ["vms_powered_off"]})
     assert hold(asked, [seen("db1")], 0, ["db1"])["held"] is True
     assert hold(asked, [seen("db1")], 0, ["db1", "db2"])["held"] is False
+
+
+# ---- clients
+
+
+def test_the_implicit_client_is_on_a_node_that_drives_load_or_on_the_last_one() -> None:
+    assert integrity_node({"n11": ("database",), "n12": ("database",)}) == "n12"
+    assert integrity_node({"n11": ("database",), "c11": ("client",), "c12": ("client",)}) == "c11"
+    client = act("deploy", writer=True, parameters={"cluster_size": 3, "clients": 1})["client"]
+    assert (client["act"], client["name"], client["on"]) == ("start", "integrity", "c11")
+    assert client["hosts"] == ["n11", "n12", "n13"]
+    alone = act("deploy", writer=True, parameters={"cluster_size": 3, "database": "standalone"})["client"]
+    assert (alone["on"], alone["hosts"]) == ("n13", ["n11"])
+    assert act("deploy")["client"] == {}
+
+
+def test_a_client_on_the_controller_is_refused_with_what_to_do() -> None:
+    with pytest.raises(UsageError, match="would live on the controller") as caught:
+        act("start_client", options={"client": "load"})
+    assert "place: client" in caught.value.hint
+
+
+def test_a_fault_knows_the_nodes_that_it_leaves_alone() -> None:
+    found = act("fault", options={"fault": "partition", "target": "n12", "name": "cut"})
+    assert (found["hosts"], found["others"]) == (["n12"], ["n11", "n13"])
+    assert found["vars"]["fault_title"] == "cut"
+    assert act("stop_node", options={"target_node": "n12"})["others"] == []
+
+
+def test_what_is_open_is_healed_where_the_ledger_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("E2E_ANSIBLE_HOME", str(tmp_path))
+    assert act("heal_open", deployment="d")["hosts"] == []
+    line = {"at": 1, "fault_id": "cut/n12", "event": "intended", "node": "n12", "heal": {"kind": "shell"}}
+    (tmp_path / "faults").mkdir()
+    ledger = tmp_path / "faults/d.jsonl"
+    ledger.write_text(json.dumps(line) + "\n")
+    assert act("heal_open", deployment="d")["hosts"] == ["n12"]
+    healed = {"at": 2, "fault_id": "cut/n12", "event": "healed", "proved": True}
+    ledger.write_text(json.dumps(line) + "\n" + json.dumps(healed) + "\n")
+    assert act("heal_open", deployment="d")["hosts"] == []
+
+
+def test_rows_are_held_against_what_was_fetched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("E2E_ANSIBLE_HOME", str(tmp_path))
+    folder = client_folder(tmp_path, "d")
+    folder.mkdir(parents=True)
+    lines = [
+        {"event": "start", "wall": 1, "mono": 1, "workload": "append"},
+        *({"event": "invoked", "wall": 2, "mono": 2, "id": row, "op": "append"} for row in (1, 2)),
+        *({"event": "ok", "wall": 3, "mono": 3, "id": row, "op": "append"} for row in (1, 2)),
+    ]
+    data = "".join(json.dumps(line) + "\n" for line in lines)
+    (folder / "history.jsonl").write_text(data)
+    asked = Asked(
+        step="validate",
+        deployment="d",
+        parameters={"cluster_size": 1},
+        options={"checks": ["data_integrity"]},
+    )
+    postgres = {"installed": True, "accepting": True, "writable": True, "in_recovery": False}
+    node = {"node": "n11", "power": "on", "reachable": True}
+
+    def held(rows: list[list[int]], told: Told) -> tuple[bool, str]:
+        found = hold(asked, [{**node, "postgres": {**postgres, "integrity": rows}}], 0, told=told)
+        return found["held"], found["said"][-1]
+
+    told = Told(sizes={"integrity": len(data)}, still=True, last=2)
+    assert held([[1, 2]], told)[0] is True
+    lost = held([[1, 1]], told)
+    assert lost == (False, "data_integrity does not hold: n11 lacks 1 of 2 acknowledged rows: 2")
+    assert held([[1, 1]], told.model_copy(update={"last": 1}))[0] is True, "later rows do not count"
+    assert "is not decided" in held([[1, 2]], Told())[1], "nothing was fetched, so nothing is shown"
+    assert held([[1, 2]], told.model_copy(update={"trouble": "the client has died"}))[0] is False

@@ -58,8 +58,9 @@ NODES = ("first", "second", "after")
 def graph(runner: Runner, statuses: dict[str, str], parents: str) -> list[str]:
     """Which of `after` and `second` would start when `first` has ended so, with edges of these kinds."""
     edges = {"success_nodes": [], "failure_nodes": [], "always_nodes": []}
+    rest = {"job": None, "do_not_run": False, "all_parents_must_converge": False}
     nodes = [
-        {"id": number, "identifier": name, "job": None, "do_not_run": False, **json.loads(json.dumps(edges))}
+        {"id": number, "identifier": name, **rest, **json.loads(json.dumps(edges))}
         for number, name in enumerate(NODES, start=1)
     ]
     nodes[0]["success_nodes"], nodes[0][parents] = [2], [3]
@@ -92,3 +93,52 @@ def test_edges_are_followed_as_awx_follows_them(
     runner: Runner, status: str, kind: str, expected: list[str]
 ) -> None:
     assert graph(runner, {"first": status}, kind) == expected
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "started"),
+    [
+        ("successful", "successful", True),
+        ("successful", "failed", False),
+        ("failed", "successful", False),
+        ("failed", "running", False),
+        ("successful", "running", False),
+        ("successful", "left out", False),
+        ("successful", "not begun", False),
+        ("successful", "canceled", True),
+    ],
+)
+def test_where_all_parents_must_converge_each_has_to_lead_there(
+    runner: Runner, one: str, other: str, started: bool
+) -> None:
+    """The last is what AWX does: it asks only parents that were successful or have failed."""
+    nodes: list[dict[str, Any]] = [
+        {
+            "id": number,
+            "job": 10 + number if number < 3 else None,
+            "do_not_run": False,
+            "all_parents_must_converge": number == 3,
+            "success_nodes": [3] if number < 3 else [],
+            "failure_nodes": [],
+            "always_nodes": [],
+        }
+        for number in (1, 2, 3)
+    ]
+    runner._state.objects["jobs"] |= {11: {"status": one}, 12: {"status": other}}
+    if other == "not begun":
+        runner._state.objects["jobs"][12] = {"status": "pending"}
+        nodes.append({**nodes[1], "id": 4, "job": 12, "success_nodes": [2]})
+        nodes[1]["job"] = None
+    if other == "left out":
+        nodes[1] |= {"job": None, "do_not_run": True}
+    found: list[int] = []
+    runner._start_node = lambda node, *_: found.append(node["id"])  # type: ignore[method-assign]
+    runner._advance(nodes, {}, stopped=False)
+    assert found == [3] * started
+    if other not in ("running", "left out", "not begun"):
+        assert nodes[2]["do_not_run"] is not started
+    nodes[2]["all_parents_must_converge"] = False
+    nodes[2]["do_not_run"] = False
+    found.clear()
+    runner._advance(nodes, {}, stopped=False)
+    assert bool(found) is ("successful" in (one, other) and not {"running", "not begun"} & {one, other})

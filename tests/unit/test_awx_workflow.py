@@ -77,6 +77,7 @@ def test_without_nodes_there_is_nothing_to_clean_up() -> None:
     assert edges(workflow) == ["01-custom-command -failure-> result"]
     assert workflow.nodes[0].extra_data == {
         "e2e_step": "custom_command",
+        "e2e_step_id": "01-custom-command",
         "e2e_options": '{"custom_command": ["echo", "5"]}',
     }
     assert workflow.nodes[0].timeout_seconds == 330
@@ -86,7 +87,8 @@ def test_without_nodes_there_is_nothing_to_clean_up() -> None:
 @pytest.mark.parametrize(
     ("step", "words"),
     [
-        ({"step": "validate", "checks": ["data_integrity"]}, "data_integrity needs a client"),
+        ({"step": "start_client", "client": "load"}, "the client load would live on the controller"),
+        ({"step": "stop_client", "client": "load"}, "the client load would live on the controller"),
         ({"step": "validate", "checks": ["ours"]}, "the check 'ours' is code beside the suite"),
     ],
 )
@@ -98,6 +100,53 @@ def test_what_awx_cannot_do_is_refused_with_its_place(step: dict[str, Any], word
         ValidationRegistry.register("ours", "one of ours", lambda context: True)
         with pytest.raises(SuiteError, match=f"s.json:1:.*{words}"):
             made([{"step": "deploy"}, step])
+
+
+def test_the_client_of_data_integrity_is_started_by_the_job_that_makes_the_cluster() -> None:
+    nodes = made([*WITH_NODES, {"step": "validate", "checks": ["data_integrity"]}]).nodes
+    assert [bool(node.extra_data.get("e2e_writer")) for node in nodes[:3]] == [True, False, False]
+    assert not any("e2e_writer" in node.extra_data for node in made(WITH_NODES).nodes)
+
+
+def test_a_client_on_a_node_is_no_trouble() -> None:
+    begin = {"step": "start_client", "client": "load", "place": "n12"}
+    names = [node.identifier for node in made([{"step": "deploy"}, begin]).nodes]
+    assert names[:2] == ["01-deploy", "02-start-client"]
+
+
+FAULT = {"step": "fault", "name": "cut", "fault": "partition", "target": "n12"}
+
+
+def test_what_is_open_is_healed_on_both_ways_before_the_logs_are_taken() -> None:
+    workflow = made([{"step": "deploy"}, FAULT])
+    assert edges(workflow) == [
+        "01-deploy -success-> 02-cut",
+        "01-deploy -failure-> heal-after-failure",
+        "02-cut -success-> heal",
+        "02-cut -failure-> heal-after-failure",
+        "heal -success-> clean-up",
+        "heal -failure-> collect",
+        "heal-after-failure -always-> collect",
+        "collect -always-> clean-up-after-failure",
+        "clean-up-after-failure -always-> result",
+    ]
+    told = json.loads(workflow.nodes[1].extra_data["e2e_options"])
+    assert told["name"] == "cut", "a step heal names the fault by it"
+    assert [node.identifier for node in made([{"step": "deploy"}, FAULT], keep="always").nodes][2:] == [
+        "heal",
+        "heal-after-failure",
+        "collect",
+        "result",
+    ]
+
+
+def test_the_quickstart_suite_is_exported_whole() -> None:
+    from e2e_ansible.api import load
+
+    suite = load(Path(__file__).parents[2] / "suites/quickstart.yaml")
+    (compiled,) = plan(suite)
+    names = [node.identifier for node in workflow_of(compiled, suite.tests[0]).nodes]
+    assert names[: len(compiled.steps)] == [step.id for step in compiled.steps]
 
 
 def test_an_export_is_what_the_module_takes() -> None:

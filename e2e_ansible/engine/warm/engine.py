@@ -66,7 +66,9 @@ class WarmEngine:
 
     def __init__(self, config: str, root: Path, files: Iterable[Path]) -> None:
         self._config = config
-        self._folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=_fast_place()))
+        place = _fast_place()
+        _remove_orphans(Path(place or tempfile.gettempdir()))
+        self._folder = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-", dir=place))
         self._environment = {
             "ANSIBLE_CONFIG": str(self._folder / _CONFIG),
             "ANSIBLE_LOCAL_TEMP": str(self._folder / "tmp"),
@@ -115,6 +117,14 @@ class WarmEngine:
         if not parent.await_ready(_BOOT_SECONDS):
             return f"the warm parent did not start: {parent.said() or 'it took too long'}"
         return ""
+
+
+def _remove_orphans(place: Path) -> None:
+    """What engines have left whose process was killed; those of other users stay."""
+    for path in place.glob(f"{_PREFIX}[0-9]*-*"):
+        owner = path.name.removeprefix(_PREFIX).partition("-")[0]
+        if owner.isdecimal() and not Path("/proc", owner).exists():
+            shutil.rmtree(path, ignore_errors=True)
 
 
 def _fast_place() -> str | None:

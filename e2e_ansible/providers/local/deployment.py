@@ -14,6 +14,7 @@ from e2e_ansible.deadline import Deadline
 from e2e_ansible.errors import CleanUpError, E2EError, ProviderError
 from e2e_ansible.providers.local import network, processes
 from e2e_ansible.providers.local.cgroups import remove_groups
+from e2e_ansible.providers.local.inotify import await_room
 from e2e_ansible.providers.local.mounts import mounts_below, remove_tree, unmount_below
 from e2e_ansible.providers.local.node import LocalNode
 from e2e_ansible.providers.local.record import Deployment, DeploymentRecord, NodeRecord, Store
@@ -97,6 +98,7 @@ def create(deployment: Deployment, store: Store) -> bool:
         return node.start(Deadline(_START_SECONDS))
 
     with held(deployment):
+        await_room(len(deployment.record.nodes))
         with store.lock():
             changed = network.bring_up(deployment.record, store.home)
         return any([changed, *_on_all(local_nodes(deployment, store), make)])

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from e2e_ansible.providers.base import Finding
+from e2e_ansible.providers.local import inotify
 
 __all__ = ["findings"]
 
@@ -27,6 +28,7 @@ _SEARCH = os.pathsep.join((os.environ.get("PATH", os.defpath), "/usr/local/sbin"
 _FILESYSTEMS = Path("/proc/filesystems")
 _MODULES = Path("/lib/modules")
 _FREE_BYTES = 3 * 1024**3
+_NODES = 4
 
 
 def findings(home: Path) -> Sequence[Finding]:
@@ -37,6 +39,7 @@ def findings(home: Path) -> Sequence[Finding]:
         _keyring(),
         _overlay(),
         _disk(home),
+        _inotify(),
     ]
 
 
@@ -79,3 +82,9 @@ def _disk(home: Path) -> Finding:
     free = shutil.disk_usage(place).free
     detail = f"{free / 1024**3:.1f} GiB free in {place}, {_FREE_BYTES // 1024**3} needed"
     return Finding(name="disk", ok=free >= _FREE_BYTES, detail=detail)
+
+
+def _inotify() -> Finding:
+    most = inotify.limit()
+    detail = f"{most} instances for root, enough for {most // inotify.INSTANCES_PER_NODE} nodes at once"
+    return Finding(name="inotify", ok=most >= _NODES * inotify.INSTANCES_PER_NODE, detail=detail)

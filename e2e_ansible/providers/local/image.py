@@ -1,4 +1,4 @@
-"""The tree local nodes share: a minimal Debian with systemd, sshd and PostgreSQL, built once per recipe."""
+"""The tree local nodes share: a minimal Debian with systemd, sshd and what roles install, built once per recipe."""
 
 from __future__ import annotations
 
@@ -24,7 +24,8 @@ _LOG = logging.getLogger(__name__)
 
 _PACKAGES = (
     "systemd,systemd-sysv,dbus,libpam-systemd,openssh-server,python3,python3-apt,sudo,iproute2,procps,ca-certificates,"
-    "postgresql,cockpit-ws,cockpit-bridge,nftables"
+    "postgresql,cockpit-ws,cockpit-bridge,nftables,patroni,python3-etcd,etcd-server,etcd-client,pgbackrest,haproxy,"
+    "prometheus-postgres-exporter,stress-ng"
 )
 # Without createcluster.conf in place before PostgreSQL is configured, its package makes a cluster.
 _ESSENTIAL_HOOKS = (
@@ -33,7 +34,7 @@ _ESSENTIAL_HOOKS = (
 )
 _CUSTOMIZE_HOOKS = (
     'chroot "$1" systemctl enable ssh.service systemd-networkd.service',
-    'chroot "$1" systemctl disable cockpit.socket',
+    'chroot "$1" systemctl disable cockpit.socket patroni etcd haproxy prometheus-postgres-exporter',
     'chroot "$1" systemctl mask apt-daily.timer apt-daily-upgrade.timer',
     'chroot "$1" systemctl mask e2scrub_all.timer e2scrub_reap.service',
     'mkdir -p "$1/var/log/journal"',
@@ -149,7 +150,7 @@ def mmdebstrap(arguments: list[str], log: Path, lock: int) -> None:
 def _hint(log: Path) -> str:
     text = tail(log, lines=50)
     if "No space left" in text:
-        return f"free space where {log.parent} is; an image takes about 600 MB"
+        return f"free space where {log.parent} is; an image takes about 700 MB"
     if "NO_PUBKEY" in text or "keyring" in text:
         return "install debian-archive-keyring and gpg"
     return "set E2E_APT_MIRROR if the default mirror is not reachable"

@@ -39,6 +39,22 @@ BUILT_IN = (
     "database_down",
     "admin_ui_accessible",
     "data_integrity",
+    "amcheck",
+    "data_checksums",
+    "patroni_leader",
+    "patroni_healthy",
+    "no_lost_rows",
+    "outage_writes",
+    "outage_reads",
+    "bank_sum",
+    "linearizable",
+    "serializable",
+    "no_stale_reads",
+    "one_writer",
+    "backup_recent",
+    "backup_healthy",
+    "exporter_up",
+    "proxy_writes",
 )
 
 
@@ -77,7 +93,10 @@ def test_the_built_in_checks_are_the_documented_ones() -> None:
 
 
 def test_flags_of_the_built_in_checks() -> None:
-    assert [name for name, check in checks().items() if check.needs_integrity] == ["data_integrity"]
+    assert [name for name, check in checks().items() if check.needs_integrity] == [
+        "data_integrity",
+        "no_lost_rows",
+    ]
     assert [name for name, check in checks().items() if check.needs_admin_ui] == ["admin_ui_accessible"]
 
 
@@ -109,6 +128,10 @@ def test_parse_without_nodes_takes_any_node() -> None:
         ("node_status:n21", "'n21' is no node", "did you mean n12?"),
         ("node_status:", "'' is no node", "known are: n11, n12"),
         ("node_status:n11:stoped", "'stoped' is no state", "did you mean stopped?"),
+        ("outage_writes", "has 0 arguments", "write outage_writes:<seconds>[:<client>]"),
+        ("outage_writes:soon", "'soon' is no number of seconds", "write outage_writes:5"),
+        ("outage_writes:nan", "'nan' is no number of seconds", "write outage_writes:5"),
+        ("outage_reads:-1", "'-1' is no number of seconds", "write outage_reads:5"),
         ("node_status:n11:", "'' is no state", "known are: running, stopped, unreachable"),
     ],
 )

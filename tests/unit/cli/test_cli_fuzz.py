@@ -24,7 +24,7 @@ from e2e_ansible.judge.result import RunResult
 
 SUITES = sorted(
     path
-    for pattern in ("suites/*", "tests/data/suites/*", "tests/golden/*/suite.*")
+    for pattern in ("suites/**/*.*", "tests/data/suites/*", "tests/golden/*/suite.*")
     for path in REPOSITORY.glob(pattern)
 )
 DOCUMENTS = [yaml.safe_load(path.read_text()) for path in SUITES]

@@ -59,12 +59,25 @@ def every_test() -> Iterator[Any]:
 
 def every_step() -> Iterator[Any]:
     for test in every_test():
-        yield from test["workflow"]
+        yield from steps_below(test["workflow"])
+
+
+def steps_below(steps: Any) -> Iterator[Any]:
+    for step in steps:
+        yield step
+        for key in ("steps", "rescue", "finally"):
+            yield from steps_below(step.get(key, ()))
 
 
 def test_every_option_of_every_step_type_is_in_some_suite(words: Vocabulary) -> None:
     used = {(step["step"], key) for step in every_step() for key in step}
-    common = {key for _, key in used} & {"name", "description", "timeout_seconds"}
+    common = {key for _, key in used} & {
+        "name",
+        "description",
+        "timeout_seconds",
+        "when",
+        "background",
+    }
     missing = [
         f"{name}: {key}"
         for name, step_type in words.step_types.items()

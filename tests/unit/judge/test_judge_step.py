@@ -26,7 +26,16 @@ from judge_events import (
 from e2e_ansible.compile.plan import PlannedStep
 from e2e_ansible.engine.event import Event
 from e2e_ansible.engine.protocol import Ended, Outcome
-from e2e_ansible.judge.record import Entry, Trouble, records
+from e2e_ansible.judge.record import (
+    AttemptEnded,
+    AttemptStarted,
+    Entry,
+    Resumed,
+    StepEnded,
+    StepResumed,
+    Trouble,
+    records,
+)
 from e2e_ansible.judge.result import StepResult
 from e2e_ansible.judge.step import judge_step, log_path
 from e2e_ansible.verdict import Cause, Status, Verdict
@@ -264,3 +273,55 @@ def test_a_kill_in_the_last_look_leaves_the_step_undecided() -> None:
     planned = validate("all_nodes_running")
     result = judged(planned, journal_of_step(planned, [DONE, DONE])[:-2], DOWN, HEALTHY)
     assert (result.verdict, result.cause) == (Verdict.UNKNOWN, Cause.HARNESS)
+
+
+# ---- a steady state before an experiment
+
+
+@pytest.mark.parametrize(
+    ("outcome", "events", "cause"),
+    [(DONE, HEALTHY, None), (CANCELED, (), Cause.INTERRUPT), (DONE, DOWN, Cause.INFRASTRUCTURE)],
+    ids=["it held", "interrupted", "it did not hold"],
+)
+def test_only_a_steady_state_that_did_not_hold_keeps_an_experiment_from_its_beginning(
+    outcome: Outcome, events: Sequence[Event], cause: Cause | None
+) -> None:
+    planned = validate("all_nodes_running", "node_status:n11").model_copy(update={"precondition": True})
+    result = judged(planned, journal_of_step(planned, [outcome]), events)
+    assert result.cause is cause
+    assert ("the experiment did not begin" in (result.error or "")) is (cause is Cause.INFRASTRUCTURE)
+
+
+# ---- a run that died in a step and goes on
+
+
+def resumed(planned: PlannedStep, entry: StepResumed, *more: Entry) -> list[Entry]:
+    """The run died in the first attempt and was dead for ten seconds."""
+    return [*journal_of_step(planned)[:2], Resumed(at=12.0, dead=10.0), entry, *more]
+
+
+def test_a_step_that_may_not_be_repeated_is_not_known() -> None:
+    planned = step()
+    entry = StepResumed(at=12.0, step=planned.id, how="never", reason="nobody knows how far it came")
+    result = judged(planned, resumed(planned, entry, StepEnded(at=12.5, step=planned.id)), GOOD)
+    assert (result.status, result.verdict, result.cause) == (
+        Status.FAILED,
+        Verdict.UNKNOWN,
+        Cause.HARNESS,
+    )
+    assert result.error == "nobody knows how far it came"
+    assert result.resumed.startswith("the run had died in it, and it may not be repeated: nobody knows")
+
+
+def test_a_step_that_was_played_once_more_is_judged_by_that_alone() -> None:
+    planned = step()
+    again: list[Entry] = [
+        AttemptStarted(at=12.0, step=planned.id, attempt=2),
+        AttemptEnded(at=13.0, step=planned.id, attempt=2, outcome=DONE),
+        StepEnded(at=14.0, step=planned.id),
+    ]
+    entry = StepResumed(at=12.0, step=planned.id, how="again")
+    result = judged(planned, resumed(planned, entry, *again), BAD, GOOD)
+    assert (result.verdict, result.attempts, result.failures) == (Verdict.PASS, 1, ())
+    assert (result.duration, result.dead) == (3.0, 10.0)
+    assert result.resumed == "the run had died in it, and it was played once more"

@@ -58,10 +58,14 @@ CASES: dict[str, tuple[list[Entry], Mapping[tuple[str, int], Sequence[Event]], t
         BAD,
         (Verdict.FAIL, Cause.PRODUCT, "02-custom_command: n11: 'Act' failed: it broke"),
     ),
-    "the first step that is no pass decides": (
+    "the worst step decides, as several may run at once": (
         journal_of_test(journal_of_step(ONE, [CANCELED]), journal_of_step(TWO)),
         BAD,
-        (Verdict.UNKNOWN, Cause.INTERRUPT, "01-step: interrupted"),
+        (
+            Verdict.FAIL,
+            Cause.PRODUCT,
+            "02-custom_command: n11: 'Act' failed: it broke\nalso 01-step: interrupted",
+        ),
     ),
     "the clean-up failed": (
         journal_of_test(STEPS, clean_up=BROKEN),

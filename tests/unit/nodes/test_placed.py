@@ -11,6 +11,7 @@ import pytest
 
 from e2e_ansible.nodes import placed, probe
 from e2e_ansible.nodes.link import command, parse
+from e2e_ansible.nodes.program import program
 
 PROGRAM = b"import sys\nprint('ran', *sys.argv[1:])\n"
 
@@ -57,7 +58,7 @@ def test_another_program_is_another_one(tmp_path: Path) -> None:
 
 
 def test_the_probe_answers_from_where_it_lies(tmp_path: Path) -> None:
-    source = Path(probe.__file__).read_bytes()
+    source = program()
     call(tmp_path, "system", program=source, sent=True)
     done = call(tmp_path, "system", "deadline=2", program=source)
     facts = parse("Welcome to n12\n" + done.stdout + "last words")

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from e2e_ansible.nodes import probe
+from e2e_ansible.nodes import probe, probe_machine, probe_postgres
 from e2e_ansible.nodes.guard import Identity
 from e2e_ansible.nodes.link import classify, parse
 from e2e_ansible.nodes.observation import Postgres, Unreachable
@@ -18,7 +18,7 @@ PLACE = ("/run/postgresql", "5432")
 
 
 def test_identity_is_complete_here() -> None:
-    identity = Identity.model_validate(probe.identity())
+    identity = Identity.model_validate(probe_machine.identity())
     assert identity.boot_id == Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     assert identity.boot_time > 0
     assert identity.pid1_start > 0
@@ -34,8 +34,8 @@ def test_no_marked_line_is_no_answer(output: str) -> None:
 
 def test_names_of_processes_do_not_shift_the_fields_of_stat(monkeypatch: pytest.MonkeyPatch) -> None:
     tail = " ".join(str(number) for number in range(3, 50))
-    monkeypatch.setattr(probe, "_read", lambda _: f"1 (a ) b (c) {tail}")
-    assert probe._pid1_start() == 22
+    monkeypatch.setattr(probe_machine, "read", lambda _: f"1 (a ) b (c) {tail}")
+    assert probe_machine._pid1_start() == 22
 
 
 @pytest.mark.parametrize(
@@ -49,17 +49,17 @@ def test_names_of_processes_do_not_shift_the_fields_of_stat(monkeypatch: pytest.
     ],
 )
 def test_container(monkeypatch: pytest.MonkeyPatch, files: dict[str, str], detected: str, kind: str) -> None:
-    monkeypatch.setattr(probe, "_read", lambda path: files.get(path, ""))
-    monkeypatch.setattr(probe, "_run", lambda command, seconds: detected)
-    monkeypatch.setattr(probe.os.path, "exists", lambda path: False)
-    assert probe._container() == kind
+    monkeypatch.setattr(probe_machine, "read", lambda path: files.get(path, ""))
+    monkeypatch.setattr(probe_machine, "run", lambda command, seconds: detected)
+    monkeypatch.setattr(probe_machine.os.path, "exists", lambda path: False)
+    assert probe_machine._container() == kind
 
 
 def _state(
     monkeypatch: pytest.MonkeyPatch, output: str, errors: str = "", in_time: bool = True
 ) -> dict[str, Any]:
-    monkeypatch.setattr(probe, "_psql", lambda *_: (output, errors, in_time))
-    return probe._state(FOLDER, PLACE, 6.0)
+    monkeypatch.setattr(probe_postgres, "psql", lambda *_: (output, errors, in_time))
+    return probe_postgres._state(FOLDER, PLACE, 6.0)
 
 
 STATE = 'state {"in_recovery": false, "lsn": "0/30", "timeline": 2, "receiver": "", "replicas": []}\n'
@@ -94,32 +94,32 @@ def test_a_hung_client_is_interrupted_in_time(monkeypatch: pytest.MonkeyPatch, t
     psql = tmp_path / "psql"
     psql.write_text("#!/bin/sh\ntrap '' INT\nexec sleep 30\n")
     psql.chmod(0o755)
-    monkeypatch.setattr(probe, "_account", dict)
+    monkeypatch.setattr(probe_postgres, "account", dict)
     begin = time.monotonic()
-    assert probe._psql("select 1", str(tmp_path), PLACE, 0.3)[2] is False
+    assert probe_postgres.psql("select 1", str(tmp_path), PLACE, 0.3)[2] is False
     assert time.monotonic() - begin < 3
 
 
 def test_a_missing_table_leaves_the_rest(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
-        probe, "_psql", lambda *_: ("", 'ERROR:  relation "e2e.integrity" does not exist', True)
+        probe_postgres, "psql", lambda *_: ("", 'ERROR:  relation "e2e.integrity" does not exist', True)
     )
-    facts = probe._integrity(FOLDER, PLACE, 3.0)
+    facts = probe_postgres._integrity(FOLDER, PLACE, 3.0)
     assert facts["integrity"] is None
     assert "does not exist" in facts["integrity_error"]
 
 
 def test_without_a_socket_no_client_is_started(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(probe, "_server_folder", lambda: FOLDER)
-    monkeypatch.setattr(probe, "_socket", lambda: None)
-    facts = probe.postgres(time.monotonic() + 5, integrity=True)
+    monkeypatch.setattr(probe_postgres, "server_folder", lambda: FOLDER)
+    monkeypatch.setattr(probe_postgres, "server_socket", lambda: None)
+    facts = probe_postgres.postgres(time.monotonic() + 5, integrity=True)
     assert facts["installed"]
     assert not facts["accepting"]
 
 
 def test_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(probe, "_server_folder", lambda: "")
-    assert Postgres.model_validate(probe.postgres(0.0, integrity=False)) == Postgres(installed=False)
+    monkeypatch.setattr(probe_postgres, "server_folder", lambda: "")
+    assert Postgres.model_validate(probe_postgres.postgres(0.0, integrity=False)) == Postgres(installed=False)
 
 
 @pytest.mark.parametrize(

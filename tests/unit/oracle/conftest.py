@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from oracle_postgres import PASSWORD, Server
 
-from e2e_ansible.oracle.config import WriterConfig
+from e2e_ansible.oracle.config import ClientConfig
 
 
 @pytest.fixture
@@ -26,12 +26,12 @@ def server() -> Iterator[Server]:
 
 
 @pytest.fixture
-def config(server: Server, tmp_path: Path) -> WriterConfig:
+def config(server: Server, tmp_path: Path) -> ClientConfig:
     """A fast writer against the server, with the password in a file."""
     secret = tmp_path / "password"
     secret.write_text(PASSWORD + "\n")
     secret.chmod(0o600)
-    return WriterConfig(
+    return ClientConfig(
         hosts=("127.0.0.1",),
         port=server.port,
         password_file=secret,

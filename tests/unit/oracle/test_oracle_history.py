@@ -9,13 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from e2e_ansible.errors import HarnessError, UsageError
-from e2e_ansible.oracle.config import WriterConfig, load, save
+from e2e_ansible.oracle.config import ClientConfig, load, save
 from e2e_ansible.oracle.history import Event, Record, acknowledged, marks, parse, unknown_ids
-from e2e_ansible.oracle.writer import HistoryFile, classify, scrub
+from e2e_ansible.oracle.history_file import HistoryFile
+from e2e_ansible.oracle.session import is_sure, scrub
 
 
 def record(event: Event, row: int | None = None, **facts: int) -> Record:
-    return Record.model_validate({"event": event, "wall": 1, "mono": 2, "id": row, **facts})
+    return Record(event=event, wall=1, mono=2, id=row, **facts)
 
 
 HISTORY = [
@@ -51,7 +52,7 @@ def test_a_history_cut_anywhere_can_be_read(end: int) -> None:
 
 @pytest.mark.parametrize("line", [b"{", b"", b"[]", b'{"event":"nap","wall":1,"mono":1}', b"\xff"])
 def test_a_broken_line_inside_is_told_with_its_number(line: bytes) -> None:
-    with pytest.raises(HarnessError, match="line 2 of the integrity history"):
+    with pytest.raises(HarnessError, match="line 2 of the history"):
         list(parse(HISTORY[0].line() + line + b"\n" + HISTORY[1].line()))
 
 
@@ -79,24 +80,24 @@ def test_a_history_without_rows_begins_at_one(tmp_path: Path, content: bytes) ->
 
 
 @pytest.mark.parametrize(
-    ("severity", "sqlstate", "event"),
+    ("severity", "sqlstate", "sure"),
     [
-        ("ERROR", "23505", Event.FAIL),
-        ("ERROR", "25006", Event.FAIL),
-        ("ERROR", "57014", Event.FAIL),
-        ("ERROR", "57P01", Event.UNKNOWN),
-        ("FATAL", "25006", Event.UNKNOWN),
-        ("PANIC", "58030", Event.UNKNOWN),
-        ("ERROR", "58030", Event.UNKNOWN),
-        ("ERROR", "08006", Event.UNKNOWN),
-        ("ERROR", "40003", Event.UNKNOWN),
-        ("ERROR", "XX000", Event.UNKNOWN),
-        ("ERROR", "", Event.UNKNOWN),
-        ("", "", Event.UNKNOWN),
+        ("ERROR", "23505", True),
+        ("ERROR", "25006", True),
+        ("ERROR", "57014", True),
+        ("ERROR", "57P01", False),
+        ("FATAL", "25006", False),
+        ("PANIC", "58030", False),
+        ("ERROR", "58030", False),
+        ("ERROR", "08006", False),
+        ("ERROR", "40003", False),
+        ("ERROR", "XX000", False),
+        ("ERROR", "", False),
+        ("", "", False),
     ],
 )
-def test_only_a_sure_rollback_is_a_failure(severity: str, sqlstate: str, event: Event) -> None:
-    assert classify(severity, sqlstate) is event
+def test_only_a_sure_rollback_is_a_failure(severity: str, sqlstate: str, sure: bool) -> None:
+    assert is_sure(severity, sqlstate) is sure
 
 
 @pytest.mark.parametrize(
@@ -113,14 +114,14 @@ def test_scrub(text: str, secret: str, clean: str) -> None:
 
 
 def test_a_configuration_survives_its_file_and_is_private(tmp_path: Path) -> None:
-    config = WriterConfig(hosts=("192.0.2.1", "192.0.2.2"), history=tmp_path / "history")
+    config = ClientConfig(hosts=("192.0.2.1", "192.0.2.2"), history=tmp_path / "history")
     for _ in range(2):
         save(config, tmp_path / "config")
     assert load(tmp_path / "config") == config
     assert (tmp_path / "config").stat().st_mode & 0o777 == 0o600
     assert [path.name for path in tmp_path.iterdir()] == ["config"]
     assert (config.rate, config.statement_timeout_seconds, config.connect_timeout_seconds) == (20, 3, 2)
-    assert config.attempt_seconds == 10
+    assert config.attempt_seconds == 12
 
 
 @pytest.mark.parametrize(

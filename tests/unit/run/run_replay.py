@@ -19,6 +19,7 @@ from e2e_ansible.errors import CleanUpError
 from e2e_ansible.judge.record import AttemptEnded
 from e2e_ansible.judge.result import RunResult, TestResult
 from e2e_ansible.nodes.observation import PowerState
+from e2e_ansible.oracle.histories import Histories
 from e2e_ansible.oracle.ranges import Ranges
 from e2e_ansible.providers.base import DeploymentSpec, Finding, Node, Operation, PowerResult
 from e2e_ansible.report.notice import Message, Notice, TestEnded, TestStarted
@@ -180,9 +181,10 @@ class PaperNodes:
 
 
 class PaperWriter:
-    """In place of the writer to a real cluster: each look gets the rows that its recording had."""
+    """In place of the clients of a real cluster: each look gets the rows that its recording had."""
 
-    def __init__(self, plan: Plan, history: Path) -> None:
+    def __init__(self, plan: Plan, folder: Path) -> None:
+        self.histories = Histories(folder)
         rows = (end.acknowledged for end in ends(plan.name))
         self._rows = [each for each in rows if each is not None]
         self.starts = False
@@ -195,6 +197,10 @@ class PaperWriter:
     def still(self) -> Iterator[Ranges | None]:
         """The rows of the next look."""
         yield self._rows.pop(0) if self.starts else None
+
+    def look(self) -> dict[str, int]:
+        """No recording has a history."""
+        return {}
 
     def stop(self) -> None:
         """No more rows."""
@@ -236,7 +242,7 @@ def replay(
         notices.append(notice)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(test_run, "IntegrityWriter", writer)
+        patch.setattr(test_run, "Clients", writer)
         result, folder = run_plans(
             plans or [plan_of(name) for name in names],
             runs=runs,

@@ -1,0 +1,83 @@
+"""`e2e-ansible resume`: go on with a run that died."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from e2e_ansible.cli.options import AllowPlugins, Debug, Engine, JsonLines, RunArgument, Runs, Verbose
+from e2e_ansible.engine.name import EngineName
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from e2e_ansible.compile.plan import Plan
+    from e2e_ansible.run.folder import ManifestTest
+
+__all__ = ["resume"]
+
+
+def resume(
+    run: RunArgument = None,
+    suite: Annotated[
+        Path | None,
+        typer.Option("--suite", metavar="FILE", help="Where the suite of the run is now, if it was moved."),
+    ] = None,
+    json: JsonLines = False,
+    verbose: Verbose = False,
+    debug: Debug = False,
+    allow_plugins: AllowPlugins = False,
+    engine: Engine = EngineName.WARM,
+    runs: Runs = Path("runs"),
+) -> None:
+    """Go on with a run that was killed, lost its power or its terminal, or was interrupted twice.
+
+    Steps that have ended stay as they are. A step that was under way is played again, looked at first, or unknown, as
+    its type allows. Another plan than that of the run is refused.
+    """
+    from e2e_ansible.cli.folders import find_real_run
+    from e2e_ansible.cli.views import told
+    from e2e_ansible.run.engines import open_engine
+    from e2e_ansible.run.resume import resume_run
+
+    folder = find_real_run(run, runs)
+
+    def recompile(tests: Sequence[ManifestTest]) -> list[Plan]:
+        return _plans(tests, suite, allow_plugins=allow_plugins)
+
+    with open_engine(engine) as opened:
+        code = told(
+            lambda listener: (
+                resume_run(folder, engine=opened, recompile=recompile, listeners=[listener]),
+                folder,
+            ),
+            json=json,
+            verbose=verbose or debug,
+        )
+    raise typer.Exit(code)
+
+
+def _plans(tests: Sequence[ManifestTest], suite: Path | None, *, allow_plugins: bool) -> list[Plan]:
+    """What the suites compile to now, a plan for each of these tests."""
+    from e2e_ansible.cli.suites import compile_files
+
+    made: dict[tuple[str, str, str], Plan] = {}
+    for file, provider in dict.fromkeys((test.suite, test.provider) for test in tests):
+        wanted = [test.name for test in tests if (test.suite, test.provider) == (file, provider)]
+        found = compile_files(
+            [suite or _there(file)], provider=provider, allow_plugins=allow_plugins, tests=wanted
+        )
+        made |= {(file, provider, plan.name): plan for plan in found}
+    return [made[test.suite, test.provider, test.name] for test in tests]
+
+
+def _there(file: str) -> Path:
+    from e2e_ansible.cli.folders import shown
+    from e2e_ansible.errors import UsageError
+
+    path = Path(shown(Path(file)))
+    if not path.is_file():
+        raise UsageError(f"the suite of the run, {path}, is not there", hint="say where it is: --suite FILE")
+    return path

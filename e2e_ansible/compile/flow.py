@@ -1,0 +1,291 @@
+"""The steps of a test, compiled in the order of the text, and the flow in which they run.
+
+What is known here is which nodes may be down when a step begins. Where steps run at once or perhaps not at all, that
+is the union of what may be.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from e2e_ansible.compile.plan import FlowGroup, FlowItem, FlowStep, FlowWait
+from e2e_ansible.errors import Problem, SuiteError
+from e2e_ansible.names import suggestion
+from e2e_ansible.steps.base import CompileContext, CompiledStep, StepType
+from e2e_ansible.steps.group import Composition, Shape
+from e2e_ansible.steps.wait import WaitOptions
+from e2e_ansible.suite.condition import Condition, parse_condition
+from e2e_ansible.suite.model import Step, Test
+
+__all__ = ["Made", "arrange", "played"]
+
+_NOT_IN_FILE_NAMES = re.compile(r"[^A-Za-z0-9]+")
+_StepTypes = Mapping[str, StepType[Any]]
+
+
+@dataclass(frozen=True)
+class Made:
+    """One compiled step; `away` are the nodes that may be down when it begins."""
+
+    step: Step
+    id: str
+    compiled: CompiledStep
+    away: tuple[str, ...]
+    when: Condition | None = None
+
+
+def arrange(
+    test: Test, labels: Mapping[str, tuple[str, ...]], step_types: _StepTypes
+) -> tuple[list[Made], tuple[FlowItem, ...]]:
+    """All steps with a playbook, and how they run. Pure.
+
+    Raises:
+        SuiteError: steps that run at once act on the same node, or a name in a `when` or `wait` is not known.
+    """
+    walk = _Walk(test, labels, step_types)
+    flow = walk.sequence(test.steps, _State(set(test.nodes)))
+    if walk.problems:
+        raise SuiteError(walk.problems)
+    return walk.made, flow
+
+
+def played(steps: Iterable[Step | Shape], step_types: _StepTypes) -> Iterator[Step]:
+    """The steps that have a playbook, in the order of the text."""
+    for step in steps:
+        shape = _shape(step, step_types)
+        if shape is not None:
+            yield from played((*shape.body, *shape.rescue, *shape.final), step_types)
+        elif isinstance(step, Step) and not isinstance(step.options, WaitOptions):
+            yield step
+
+
+def _shape(step: Step | Shape, step_types: _StepTypes) -> Shape | None:
+    if isinstance(step, Shape):
+        return step
+    step_type = step_types[step.type]
+    return step_type.shape(step) if isinstance(step_type, Composition) else None
+
+
+@dataclass
+class _State:
+    """Nodes that may be down, and which steps of this branch touched which: `hit` takes away, `lifted` brings back."""
+
+    away: set[str]
+    took: set[str] = field(default_factory=set)
+    hit: dict[str, Step] = field(default_factory=dict)
+    lifted: dict[str, Step] = field(default_factory=dict)
+
+    def touch(self, step: Step, compiled: CompiledStep) -> None:
+        """Note what a step may do to nodes."""
+        self.took |= set(compiled.takes_away)
+        hit = {*compiled.takes_away, *compiled.judgement.disconnects}
+        self.hit |= dict.fromkeys(hit, step)
+        self.lifted |= dict.fromkeys(compiled.brings_back, step)
+
+    def join(self, other: _State) -> None:
+        """What another one touched was touched here as well."""
+        self.took |= other.took
+        self.hit |= other.hit
+        self.lifted |= other.lifted
+
+
+class _Walk:
+    def __init__(self, test: Test, labels: Mapping[str, tuple[str, ...]], step_types: _StepTypes) -> None:
+        self.made: list[Made] = []
+        self.problems: list[Problem] = []
+        self._test = test
+        self._labels = labels
+        self._types = step_types
+        self._width = max(2, len(str(sum(1 for _ in played(test.steps, step_types)))))
+        self._names: dict[str, str] = {}
+        self._felled: dict[str, tuple[str, ...]] = {}
+        self._running: dict[str, tuple[Step, CompiledStep]] = {}
+        self._groups = 0
+        self._branches = 0
+
+    def sequence(self, steps: Iterable[Step | Shape], state: _State) -> tuple[FlowItem, ...]:
+        """Steps one after the other; what they began in the background ends with them."""
+        before = set(self._running)
+        items = tuple(self._item(step, state) for step in steps)
+        self._end_background([step for step in self._running if step not in before], state)
+        return items
+
+    def _item(self, step: Step | Shape, state: _State) -> FlowItem:
+        shape = _shape(step, self._types)
+        if shape is not None:
+            return self._group(step, shape, state)
+        assert isinstance(step, Step)
+        if isinstance(step.options, WaitOptions):
+            return self._wait(step, step.options, state)
+        return self._step(step, state)
+
+    def _step(self, step: Step, state: _State) -> FlowStep:
+        compiled = self._types[step.type].compile(step.options, self._context(state))
+        suffix = _NOT_IN_FILE_NAMES.sub("-", step.options.name or step.label or step.type).strip("-")
+        step_id = f"{len(self.made) + 1:0{self._width}d}-{suffix}"
+        when = self._condition(step)
+        self.made.append(Made(step, step_id, compiled, self._ordered(state.away), when))
+        if step.options.name:
+            self._names[step.options.name] = step_id
+        if compiled.removes_nodes:
+            self._refuse_removal(step)
+            self._end_background(list(self._running), state)
+        self._touch(step, compiled, state)
+        if step.options.background or step.watch:
+            self._running[step_id] = (step, compiled)
+        elif when is None:
+            state.away -= set(compiled.brings_back)
+        return FlowStep(step=step_id)
+
+    def _touch(self, step: Step, compiled: CompiledStep, state: _State) -> None:
+        alone = _State(set())
+        alone.touch(step, compiled)
+        for other, its in self._running.values():
+            beside = _State(set())
+            beside.touch(other, its)
+            self._refuse_same_nodes([alone, beside])
+        state.join(alone)
+        state.away |= set(compiled.takes_away)
+        for node in compiled.takes_away:  # what is healed later is only what a fault has done
+            self._felled.pop(node, None)
+            if compiled.faults:
+                self._felled[node] = compiled.faults
+        for index, made in enumerate(self.made):
+            if made.id in self._running:
+                away = self._ordered({*made.away, *compiled.takes_away})
+                self.made[index] = replace(made, away=away)
+
+    def _end_background(self, ids: Sequence[str], state: _State) -> None:
+        for step_id in ids:
+            step, compiled = self._running.pop(step_id)
+            if step.options.when is None:
+                state.away -= set(compiled.brings_back)
+
+    def _wait(self, step: Step, options: WaitOptions, state: _State) -> FlowWait:
+        ids = [self._names.get(name, "") for name in options.for_]
+        for name, step_id in zip(options.for_, ids, strict=True):
+            if step_id not in self._running:
+                self._complain(step, f"no step named {name!r} runs in the background here")
+        self._end_background([step_id for step_id in ids if step_id in self._running], state)
+        return FlowWait(steps=tuple(ids), source=step.source)
+
+    def _group(self, step: Step | Shape, shape: Shape, state: _State) -> FlowGroup:
+        self._groups += 1
+        name = (step.options.name or "") if isinstance(step, Step) else ""
+        suffix = f"-{_NOT_IN_FILE_NAMES.sub('-', name).strip('-')}" if name else ""
+        group_id = f"group-{self._groups}{suffix}"
+        when = self._condition(step) if isinstance(step, Step) else None
+        body, rescue, final, after = self._parts(shape, state)
+        state.away = after if when is None else after | state.away
+        if name:
+            self._names[name] = group_id
+        return FlowGroup(
+            id=group_id,
+            name=name,
+            parallel=shape.parallel,
+            body=body,
+            rescue=rescue,
+            final=final,
+            source=(step if isinstance(step, Step) else _first(shape)).source,
+            on_rescue=shape.on_rescue,
+            when=when,
+        )
+
+    def _parts(
+        self, shape: Shape, state: _State
+    ) -> tuple[tuple[FlowItem, ...], tuple[FlowItem, ...], tuple[FlowItem, ...], set[str]]:
+        """Body, rescue and end, and the nodes that may be down after them."""
+        inner = _State(set(state.away))
+        body = self._branches_of(shape, inner) if shape.parallel else self.sequence(shape.body, inner)
+        # Nobody knows how far the body came, nor the rescue.
+        rescued = _State(state.away | inner.away | inner.took)
+        rescue = self.sequence(shape.rescue, rescued)
+        begun = rescued.away | inner.away | rescued.took
+        ending = _State(set(begun))
+        final = self.sequence(shape.final, ending)
+        after = inner.away | rescued.away if shape.on_rescue == "continue" else inner.away
+        after = (after - (begun - ending.away)) | (ending.took & ending.away)
+        for each in (inner, rescued, ending):
+            state.join(each)
+        return body, rescue, final, after
+
+    def _branches_of(self, shape: Shape, state: _State) -> tuple[FlowItem, ...]:
+        """The items of a parallel group; each sees as away what any other may take away."""
+        self._branches += 1
+        items: list[FlowItem] = []
+        branches: list[_State] = []
+        spans: list[range] = []
+        for step in shape.body:
+            branch, start = _State(set(state.away)), len(self.made)
+            items += self.sequence([step], branch)
+            branches.append(branch)
+            spans.append(range(start, len(self.made)))
+        self._branches -= 1
+        self._refuse_same_nodes(branches)
+        for span, own in zip(spans, branches, strict=True):
+            others = {node for branch in branches if branch is not own for node in branch.took}
+            for index in span:
+                made = self.made[index]
+                self.made[index] = replace(made, away=self._ordered({*made.away, *others}))
+        back = {node for branch in branches for node in state.away - branch.away}
+        gone = {node for branch in branches for node in branch.away - state.away}
+        state.away = (state.away - back) | gone
+        for branch in branches:
+            state.join(branch)
+        return tuple(items)
+
+    def _refuse_same_nodes(self, branches: Sequence[_State]) -> None:
+        for index, one in enumerate(branches):
+            for other in branches[index + 1 :]:
+                for node in self._ordered(one.hit.keys() | other.hit.keys()):
+                    first = one.hit.get(node) or one.lifted.get(node)
+                    second = other.hit.get(node) or other.lifted.get(node)
+                    if first and second:
+                        place = min(first.source.line, second.source.line)
+                        text = f"{node} is taken away or brought back by steps that run at the same time"
+                        late = second if first.source.line == place else first
+                        self._complain(late, text, f"the other one is on line {place}")
+
+    def _refuse_removal(self, step: Step) -> None:
+        if self._branches or step.options.background:
+            text = f"step {step.type!r} removes the nodes, so nothing can run at the same time"
+            self._complain(step, text, "put it after the group, and not in the background")
+
+    def _condition(self, step: Step) -> Condition | None:
+        if step.options.when is None:
+            return None
+        condition = parse_condition(step.options.when)
+        if condition.op not in ("passed", "failed"):
+            return condition
+        if condition.left not in self._names:
+            hint = suggestion(condition.left, self._names)
+            self._complain(step, f"no step before is named {condition.left!r}", hint)
+        return condition.model_copy(update={"left": self._names.get(condition.left, "")})
+
+    def _complain(self, step: Step, text: str, hint: str = "") -> None:
+        source = step.source
+        self.problems.append(Problem(source.file, source.line, source.column, text, hint))
+
+    def _context(self, state: _State) -> CompileContext:
+        test = self._test
+        return CompileContext(
+            provider=test.entry.provider,
+            nodes=test.nodes,
+            labels=self._labels,
+            parameters=test.entry.parameters,
+            primary=test.nodes[0],
+            away=self._ordered(state.away),
+            felled={node: self._felled[node] for node in self._ordered(self._felled)},
+        )
+
+    def _ordered(self, nodes: Iterable[str]) -> tuple[str, ...]:
+        there = set(nodes)
+        return tuple(node for node in self._test.nodes if node in there)
+
+
+def _first(shape: Shape) -> Step:
+    first = shape.body[0]
+    return first if isinstance(first, Step) else _first(first)

@@ -1,0 +1,63 @@
+"""One line of steps that run after each other: of a test, of a branch, of a step in the background.
+
+Each has its own ssh masters, so that one line can drop its masters to nodes that are gone while the others go on.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from e2e_ansible.engine.processes import end_all
+
+__all__ = ["Lane", "Lanes"]
+
+_SOCKETS = "ANSIBLE_SSH_CONTROL_PATH_DIR"
+
+
+@dataclass
+class Lane:
+    """One line. `token` marks its processes, `environment` is for its playbooks."""
+
+    token: str
+    environment: Mapping[str, str]
+    lanes: Lanes
+    _known: int = 0
+
+    def begin_play(self) -> None:
+        """Drop the masters if a node has gone since the last play: one to such a node would hang this play."""
+        gone = self.lanes.gone
+        if gone != self._known:
+            self._known = gone
+            end_all(self.token)
+
+    def end(self) -> None:
+        """Nothing more is run in this line."""
+        end_all(self.token)
+
+
+@dataclass
+class Lanes:
+    """All lines of one test. `gone` counts the moments at which nodes may have gone."""
+
+    token: str
+    environment: Mapping[str, str]
+    gone: int = 0
+    _made: int = 0
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def lane(self) -> Lane:
+        """A new line. Sockets have short names, so its folder has one as well."""
+        with self._lock:
+            number = self._made
+            self._made += 1
+        environment = dict(self.environment)
+        if number and _SOCKETS in environment:
+            environment[_SOCKETS] += f"/{number}"
+        return Lane(f"{self.token}/{number}", environment, self, self.gone)
+
+    def nodes_went(self) -> None:
+        """A step took nodes away."""
+        with self._lock:
+            self.gone += 1

@@ -1,0 +1,100 @@
+# ---- inject
+set -- f00d /var/lib/e2e-ansible/faults/cut_0a1b2c3d cut_0a1b2c3d 256
+PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C
+export PATH LC_ALL
+machine=$1 state=$2
+shift 2
+if [ "$(cat /etc/machine-id)" != "$machine" ]; then
+  echo "refused: this is not the machine that the guard saw" >&2
+  exit 65
+fi
+cannot() { echo "not offered: $*" >&2; exit 69; }
+fail() { echo "$*" >&2; exit 1; }
+unit=e2e-fault-$1.service
+pids() { grep -lF "$unit" /proc/[0-9]*/cgroup 2>/dev/null | cut -d / -f 3; }
+start() {
+  command -v stress-ng >/dev/null || cannot "stress-ng is not installed"
+  command -v systemd-run >/dev/null || cannot "there is no systemd-run"
+  systemctl reset-failed "$unit" 2>/dev/null
+  systemd-run --quiet --collect --unit="$unit" --property=OOMPolicy=continue "$@"
+}
+shift
+start --property=MemoryMax="$(($1 + 128))M" --property=CPUQuota=50% --property=OOMScoreAdjust=900 \
+  stress-ng --quiet --vm 1 --vm-bytes "$1M" --vm-keep --vm-method zero-one --timeout 0
+
+# ---- effect
+set -- f00d /var/lib/e2e-ansible/faults/cut_0a1b2c3d cut_0a1b2c3d 256
+PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C
+export PATH LC_ALL
+machine=$1 state=$2
+shift 2
+if [ "$(cat /etc/machine-id)" != "$machine" ]; then
+  echo "refused: this is not the machine that the guard saw" >&2
+  exit 65
+fi
+cannot() { echo "not offered: $*" >&2; exit 69; }
+fail() { echo "$*" >&2; exit 1; }
+unit=e2e-fault-$1.service
+pids() { grep -lF "$unit" /proc/[0-9]*/cgroup 2>/dev/null | cut -d / -f 3; }
+start() {
+  command -v stress-ng >/dev/null || cannot "stress-ng is not installed"
+  command -v systemd-run >/dev/null || cannot "there is no systemd-run"
+  systemctl reset-failed "$unit" 2>/dev/null
+  systemd-run --quiet --collect --unit="$unit" --property=OOMPolicy=continue "$@"
+}
+wanted=$2
+found=0
+for pid in $(pids); do
+  more=$(sed -n 's/^VmRSS:[^0-9]*\([0-9]*\).*/\1/p' "/proc/$pid/status" 2>/dev/null)
+  found=$((found + ${more:-0} / 1024))
+done
+[ "$found" -ge $((wanted * 8 / 10)) ] || fail "only $found MiB are taken, and $wanted were asked for"
+echo "$found MiB are taken"
+
+# ---- heal
+set -- f00d /var/lib/e2e-ansible/faults/cut_0a1b2c3d cut_0a1b2c3d
+PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C
+export PATH LC_ALL
+machine=$1 state=$2
+shift 2
+if [ "$(cat /etc/machine-id)" != "$machine" ]; then
+  echo "refused: this is not the machine that the guard saw" >&2
+  exit 65
+fi
+cannot() { echo "not offered: $*" >&2; exit 69; }
+fail() { echo "$*" >&2; exit 1; }
+unit=e2e-fault-$1.service
+pids() { grep -lF "$unit" /proc/[0-9]*/cgroup 2>/dev/null | cut -d / -f 3; }
+start() {
+  command -v stress-ng >/dev/null || cannot "stress-ng is not installed"
+  command -v systemd-run >/dev/null || cannot "there is no systemd-run"
+  systemctl reset-failed "$unit" 2>/dev/null
+  systemd-run --quiet --collect --unit="$unit" --property=OOMPolicy=continue "$@"
+}
+systemctl stop "$unit" 2>/dev/null
+systemctl reset-failed "$unit" 2>/dev/null
+exit 0
+
+# ---- healed
+set -- f00d /var/lib/e2e-ansible/faults/cut_0a1b2c3d cut_0a1b2c3d
+PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C
+export PATH LC_ALL
+machine=$1 state=$2
+shift 2
+if [ "$(cat /etc/machine-id)" != "$machine" ]; then
+  echo "refused: this is not the machine that the guard saw" >&2
+  exit 65
+fi
+cannot() { echo "not offered: $*" >&2; exit 69; }
+fail() { echo "$*" >&2; exit 1; }
+unit=e2e-fault-$1.service
+pids() { grep -lF "$unit" /proc/[0-9]*/cgroup 2>/dev/null | cut -d / -f 3; }
+start() {
+  command -v stress-ng >/dev/null || cannot "stress-ng is not installed"
+  command -v systemd-run >/dev/null || cannot "there is no systemd-run"
+  systemctl reset-failed "$unit" 2>/dev/null
+  systemd-run --quiet --collect --unit="$unit" --property=OOMPolicy=continue "$@"
+}
+[ -z "$(pids)" ] || fail "processes of $unit are left"
+! systemctl is-active --quiet "$unit" || fail "$unit still runs"
+echo "$unit is gone"
