@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -219,12 +220,21 @@ def test_a_run_that_is_killed_after_its_last_step_is_no_pass(desk: Desk) -> None
     destroyed(desk)
 
 
+def kill_with_engine(pid: int) -> None:
+    """A run and its engine at once, so that neither ends what the other has left."""
+    os.kill(pid, signal.SIGSTOP)
+    for children in Path(f"/proc/{pid}/task").glob("*/children"):
+        for child in children.read_text().split():
+            os.kill(int(child), signal.SIGKILL)
+    os.kill(pid, signal.SIGKILL)
+
+
 def test_what_outlives_a_killed_run_is_ended_later(desk: Desk) -> None:
     """A command on the controller that ignores the hang-up of its terminal."""
     stay = {"step": "custom_command", "custom_command": ["nohup", "sh", "-c", "touch here; sleep 612; :"]}
     with watched(desk, stay) as run:
         assert Deadline(60).wait_for((desk.folder / "here").exists)
-        run.process.kill()
+        kill_with_engine(run.process.pid)
         assert run.ended() == -signal.SIGKILL
     assert any("sleep 612" in line for line in traces(desk.newest()))
     assert reported(desk)[0] == 3
