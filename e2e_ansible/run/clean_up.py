@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from e2e_ansible.engine.processes import end_all
+from e2e_ansible.engine.warm.orphans import remove_all_orphans
 from e2e_ansible.errors import CleanUpError, E2EError
 from e2e_ansible.judge.record import CleanUpEnded
 from e2e_ansible.providers.base import Provider
@@ -50,6 +51,7 @@ def destroy_run(run: RunFolder, provider: Callable[[str], Provider], *, at: floa
     try:
         manifest = run.manifest()
         left = [f"process {pid} would not end" for pid in end_all(manifest.run_id)]
+        remove_all_orphans()
         done = [
             clean_up(provider(test.provider), test.deployment, keep=False, at=at) for test in manifest.tests
         ]

@@ -22,6 +22,7 @@ from e2e_ansible.engine.event import Event
 from e2e_ansible.engine.protocol import Cancel, Outcome, PlayRequest
 from e2e_ansible.engine.runner import RunnerEngine, runner_environment
 from e2e_ansible.engine.warm.link import WarmParent
+from e2e_ansible.engine.warm.orphans import MEMORY, PREFIX, remove_orphans
 from e2e_ansible.engine.warm.spawn import WarmSpawn
 from e2e_ansible.errors import HarnessError
 
@@ -29,8 +30,6 @@ __all__ = ["WarmEngine", "fingerprint"]
 
 _BOOT_SECONDS = 15
 _CONFIG = "ansible.cfg"
-_PREFIX = "e2e-warm-"
-_MEMORY = "/dev/shm"
 _ENOUGH_BYTES = 512 * 2**20
 _READ_AT_IMPORT = (
     "ANSIBLE_",
@@ -67,8 +66,8 @@ class WarmEngine:
     def __init__(self, config: str, root: Path, files: Iterable[Path]) -> None:
         self._config = config
         place = _fast_place()
-        _remove_orphans(Path(place or tempfile.gettempdir()))
-        self._folder = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-", dir=place))
+        remove_orphans(Path(place or tempfile.gettempdir()))
+        self._folder = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-", dir=place))
         self._environment = {
             "ANSIBLE_CONFIG": str(self._folder / _CONFIG),
             "ANSIBLE_LOCAL_TEMP": str(self._folder / "tmp"),
@@ -119,19 +118,11 @@ class WarmEngine:
         return ""
 
 
-def _remove_orphans(place: Path) -> None:
-    """What engines have left whose process was killed; those of other users stay."""
-    for path in place.glob(f"{_PREFIX}[0-9]*-*"):
-        owner = path.name.removeprefix(_PREFIX).partition("-")[0]
-        if owner.isdecimal() and not Path("/proc", owner).exists():
-            shutil.rmtree(path, ignore_errors=True)
-
-
 def _fast_place() -> str | None:
     """Memory, where there is enough: each step makes and removes a dozen small files. Else where TMPDIR says."""
-    if not os.access(_MEMORY, os.W_OK | os.X_OK) or shutil.disk_usage(_MEMORY).free < _ENOUGH_BYTES:
+    if not os.access(MEMORY, os.W_OK | os.X_OK) or shutil.disk_usage(MEMORY).free < _ENOUGH_BYTES:
         return None
-    return _MEMORY
+    return MEMORY
 
 
 class _Spawner:
