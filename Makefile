@@ -110,6 +110,9 @@ $(VENV)/upstream/.ready: $(VENV)/.dev
 	  --dest $(VENV)/upstream '$(UPSTREAM)'
 	$(BIN)/python tests/integration/upstream_bundle.py $(VENV)/upstream
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --target $(VENV)/upstream/python libvirt-python
+	$(BIN)/python -m venv $(VENV)/upstream/azure # its SDKs are older than ours
+	$(VENV)/upstream/azure/bin/python -m pip install --quiet --disable-pip-version-check 'ansible-core<2.20' \
+	  -r $(VENV)/upstream/ansible_collections/azure/azcollection/requirements.txt
 	touch $@
 
 # What the tests need beside nodes: servers of PostgreSQL, which they start themselves, so the package is kept from making

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -340,6 +341,9 @@ class FakeAzure(FakeServer):
         body = {key: value for key, value in machine.settings.items() if key != "group"}
         body["osProfile"] = {key: value for key, value in body["osProfile"].items() if key != "customData"}
         location, _, zone = machine.zone.partition("-")
+        (card,) = body["networkProfile"]["networkInterfaceConfigurations"]
+        network = f"{_HERE}/resourceGroups/{machine.settings['group']}/providers/Microsoft.Network"
+        cards = [{"id": f"{network}/networkInterfaces/{card['name']}", "properties": {"primary": True}}]
         return {
             "id": self._path(machine),
             "name": machine.name,
@@ -347,7 +351,13 @@ class FakeAzure(FakeServer):
             "location": location,
             "tags": machine.tags,
             **({"zones": [zone]} if zone else {}),
-            "properties": {**body, "provisioningState": state, "timeCreated": _time(machine.created)},
+            "properties": {
+                **body,
+                "networkProfile": {**body["networkProfile"], "networkInterfaces": cards},
+                "vmId": str(uuid.UUID(int=machine.id)),
+                "provisioningState": state,
+                "timeCreated": _time(machine.created),
+            },
         }
 
     def _path(self, machine: FakeMachine) -> str:

@@ -4,7 +4,7 @@ import sys
 import zipfile
 from pathlib import Path
 
-COLLECTIONS = ("community/libvirt", "hetzner/hcloud", "openstack/cloud")
+COLLECTIONS = ("azure/azcollection", "community/libvirt", "hetzner/hcloud", "openstack/cloud")
 
 
 def main() -> None:
