@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 import yaml
@@ -299,13 +300,12 @@ def test_each_playbook_has_a_child_of_its_own(engine: WarmEngine, tmp_path: Path
 
 
 @pytest.fixture
-def small_memory(tmp_path: Path) -> Iterator[Path]:
-    """4 MiB of memory as a folder."""
-    folder = tmp_path / "memory"
-    folder.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "e2e-test", folder], check=True)
-    yield folder
-    subprocess.run(["umount", folder], check=True)
+def small_memory() -> Iterator[Path]:
+    """4 MiB of memory as a folder, whose path is short enough for a socket in it."""
+    with TemporaryDirectory(prefix="e2e-small-", dir="/tmp") as folder:
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "e2e-test", folder], check=True)
+        yield Path(folder)
+        subprocess.run(["umount", folder], check=True)
 
 
 def test_a_step_without_room_for_its_files_is_an_error_and_the_next_with_room_is_not(
