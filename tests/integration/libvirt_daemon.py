@@ -22,7 +22,7 @@ _USERS = Path("/run/lock/e2e-libvirt-tests")
 _START_SECONDS = 60
 _END_SECONDS = 20
 
-# An emulated machine needs a processor for itself, and other tests run beside it: what a daemon starts comes first.
+# An emulated machine waits for a processor longer than others, who run beside it: what a daemon starts comes first.
 # Without udev the device is only root's. Then libvirt, which may use it while the emulator's user may not, asks the
 # emulator for its capabilities at every call, for seconds. So this daemon sees one as udev makes it.
 _DAEMON = """
@@ -33,7 +33,7 @@ if [ -c /dev/kvm ]; then
   chmod 660 /mnt/kvm
   mount --bind /mnt/kvm /dev/kvm
 fi
-exec nice -n -10 libvirtd
+exec nice -n -5 libvirtd
 """
 _COMMANDS = (["virtlogd"], ["unshare", "--mount", "sh", "-ec", _DAEMON])
 

@@ -76,7 +76,7 @@ def plans(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def ansible(folder: Path, *command: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        command, cwd=folder, env=environment(folder), capture_output=True, text=True, check=False, timeout=300
+        command, cwd=folder, env=environment(folder), capture_output=True, text=True, check=False, timeout=900
     )
 
 
