@@ -168,7 +168,7 @@ def session_daemon() -> Iterator[tuple[str, Path]]:
         user = [
             "nice",
             "-n",
-            "-10",
+            "-5",
             "setpriv",
             f"--reuid={nobody.pw_uid}",
             f"--regid={nobody.pw_gid}",
