@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from e2e_ansible.deadline import Deadline
 from e2e_ansible.nodes.plain import NO_TERMINAL
 
 __all__ = ["Done", "Hands"]
@@ -45,14 +46,14 @@ class Hands:
 
     def run_until(self, script: str, seconds: float, *, fresh: bool = False) -> Done:
         """Run it, at least once, until it succeeds or the time is over; `fresh` begins with a new login."""
-        ends = self.clock() + seconds
+        deadline = Deadline(seconds, clock=self.clock, sleep=self.sleep)
         while True:
             if fresh:
                 self.reset()
-            done = self.run(script, max(5.0, ends - self.clock()))
-            if done.code == 0 or self.clock() + _AGAIN_SECONDS > ends:
+            done = self.run(script, max(5.0, deadline.remaining))
+            if done.code == 0 or deadline.remaining < _AGAIN_SECONDS:
                 return done
-            self.sleep(_AGAIN_SECONDS)
+            deadline.pause(_AGAIN_SECONDS)
 
 
 def _one_line(text: str, limit: int = 600) -> str:

@@ -4,13 +4,13 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
 try:
+    from e2e_ansible.deadline import Deadline
     from e2e_ansible.errors import E2EError, GuardError
     from e2e_ansible.faults.task import FaultTask
 except ImportError as error:
@@ -53,7 +53,7 @@ class ActionModule(ActionBase):
         if self._task.check_mode:
             return {**result, "skipped": True, "changed": False, "msg": "check mode: not done"}
         if args["phase"] == "hold":
-            time.sleep(args["seconds"])
+            Deadline(args["seconds"]).pause(args["seconds"])
             return {**result, "changed": False}
         return {**result, **self._phase(args, variables)}
 
