@@ -13,10 +13,10 @@ from e2e_ansible.engine.protocol import Ended
 from e2e_ansible.errors import UsageError
 from e2e_ansible.judge.cause import cause_of, is_infrastructure
 from e2e_ansible.judge.fold import Facts, fold
+from e2e_ansible.judge.pasts import NO_PASTS, Pasts
 from e2e_ansible.judge.record import AttemptEnded, AttemptRecord
 from e2e_ansible.judge.result import CheckResult, Failure
 from e2e_ansible.nodes.observation import Observation
-from e2e_ansible.oracle.histories import Histories
 from e2e_ansible.oracle.history import Record
 from e2e_ansible.verdict import Cause, Verdict
 
@@ -57,13 +57,13 @@ def judge_attempt(
     step: PlannedStep,
     attempt: AttemptRecord,
     events: Iterable[Event],
-    histories: Histories | None = None,
+    histories: Pasts = NO_PASTS,
 ) -> Judged:
     """Judge one attempt. Pure: the same record, events and histories give the same verdict, now and from a folder."""
     facts = fold(step, events)
     if attempt.ended is None:
         return Judged(Verdict.UNKNOWN, Cause.HARNESS, "the run was killed in this step", facts)
-    seen = (histories or Histories()).at(attempt.ended.histories)
+    seen = histories.at(attempt.ended.histories)
     case = _Case(plan, step, attempt.ended, facts, attempt.started, seen)
     for rule in _RULES:
         finding = rule(case)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import gc
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -20,7 +18,7 @@ from e2e_ansible.judge.outage import FaultImpact, FaultLike, OutageWindow, join,
 from e2e_ansible.judge.register import register
 from e2e_ansible.judge.staleness import staleness
 from e2e_ansible.judge.writers import writers
-from e2e_ansible.oracle.history import Record
+from e2e_ansible.oracle.history import Record, no_collector
 
 __all__ = ["ClientResult", "judge_client", "judge_clients"]
 
@@ -103,20 +101,8 @@ def judge_client(
     name: str, records: Iterable[Record], *, faults: Sequence[FaultLike] = (), looks: Sequence[Look] = ()
 ) -> ClientResult:
     """Judge one client. Pure: the same records, faults and looks give the same result."""
-    with _no_collector():
+    with no_collector():
         return _judged(name, records, faults, looks)
-
-
-@contextmanager
-def _no_collector() -> Iterator[None]:
-    """Operations have no cycles; to look for some among a million takes longer than to judge them."""
-    was = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was:
-            gc.enable()
 
 
 def _judged(

@@ -9,9 +9,9 @@ from e2e_ansible.compile.plan import Plan, PlannedStep
 from e2e_ansible.engine.event import Event
 from e2e_ansible.engine.protocol import Ended
 from e2e_ansible.judge.attempt import Judged, judge_attempt
+from e2e_ansible.judge.pasts import NO_PASTS, Pasts
 from e2e_ansible.judge.record import StepRecord
 from e2e_ansible.judge.result import CheckResult, StepResult
-from e2e_ansible.oracle.histories import Histories
 from e2e_ansible.verdict import Cause, Status, Verdict
 
 __all__ = ["Events", "judge_step", "log_path"]
@@ -34,7 +34,7 @@ def judge_step(
     step: PlannedStep,
     record: StepRecord | None,
     events: Events,
-    histories: Histories | None = None,
+    histories: Pasts = NO_PASTS,
 ) -> StepResult:
     """Judge one step; `events` are by step id and number of the attempt, `histories` those of the test's clients."""
     result = StepResult(

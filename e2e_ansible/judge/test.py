@@ -9,12 +9,12 @@ from e2e_ansible.faults.ledger import FaultRecord
 from e2e_ansible.judge.clients import judge_clients
 from e2e_ansible.judge.durability import Look, look_at
 from e2e_ansible.judge.flow import missing, speaking
+from e2e_ansible.judge.pasts import NO_PASTS, Pasts
 from e2e_ansible.judge.record import TestRecord
 from e2e_ansible.judge.result import Resumption, StepResult, TestResult
 from e2e_ansible.judge.step import Events, judge_step
 from e2e_ansible.judge.timeline import fault_results, group_results, returned
 from e2e_ansible.oracle.config import INTEGRITY
-from e2e_ansible.oracle.histories import Histories
 from e2e_ansible.verdict import Cause, Verdict
 
 __all__ = ["judge_test"]
@@ -28,14 +28,13 @@ def judge_test(
     events: Events,
     *,
     folder: str = "",
-    histories: Histories | None = None,
+    histories: Pasts = NO_PASTS,
     faults: Sequence[FaultRecord] = (),
 ) -> TestResult:
     """Judge one test as far as it came. `folder` is where it lies in its run, '' for none.
 
     `histories` are those of its clients, `faults` the records of its ledger.
     """
-    histories = histories or Histories()
     steps = tuple(judge_step(plan, step, record.steps.get(step.id), events, histories) for step in plan.steps)
     verdict, cause, error = _decide(plan.items, record, steps)
     return TestResult(

@@ -13,7 +13,7 @@ from typing import Any, cast
 from e2e_ansible.errors import HarnessError
 from e2e_ansible.oracle.ranges import Ranges, to_ranges
 
-__all__ = ["Event", "Record", "acknowledged", "marks", "parse", "tell_time", "unknown_ids"]
+__all__ = ["Event", "Record", "acknowledged", "marks", "no_collector", "parse", "tell_time", "unknown_ids"]
 
 _CHUNK = 20_000  # lines that are read in one go; one by one costs twice the time
 
@@ -114,7 +114,7 @@ def parse(data: bytes) -> Iterator[Record]:
     """
     *whole, _torn = data.split(b"\n")
     records: list[Record] = []
-    with _no_collector():
+    with no_collector():
         for start in range(0, len(whole), _CHUNK):
             records += _chunk(whole[start : start + _CHUNK], start + 1)
     tell_time(records)
@@ -136,8 +136,8 @@ def tell_time(records: Iterable[Record], beginning: Record | None = None) -> Rec
 
 
 @contextmanager
-def _no_collector() -> Iterator[None]:
-    """Records have no cycles; to look for some among a million of them takes longer than to read them."""
+def no_collector() -> Iterator[None]:
+    """Records have no cycles; to look for some among a million takes longer than to read or judge them."""
     was = gc.isenabled()
     gc.disable()
     try:
