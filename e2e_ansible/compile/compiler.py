@@ -77,7 +77,8 @@ def compile_test(
         suite_digest=suite.digest,
         nodes=tuple(PlannedNode(name=node, labels=labels[node]) for node in test.nodes),
         database=entry.parameters.database,
-        primary=test.nodes[0],
+        primary=test.primary,
+        contexts=test.contexts,
         admin_ui=entry.parameters.admin_ui,
         writer=_wants_writer(made),
         keep=entry.keep,
@@ -118,6 +119,7 @@ def _planned(index: int, made: Made, text: str) -> PlannedStep:
         precondition=made.step.precondition,
         client=compiled.client,
         unchanged=compiled.unchanged,
+        phase=made.phase,
     )
 
 

@@ -35,6 +35,7 @@ class Made:
     compiled: CompiledStep
     away: tuple[str, ...]
     when: Condition | None = None
+    phase: str = ""
 
 
 def arrange(
@@ -46,7 +47,7 @@ def arrange(
         SuiteError: steps that run at once act on the same node, or a name in a `when` or `wait` is not known.
     """
     walk = _Walk(test, labels, step_types)
-    flow = walk.sequence(test.steps, _State(set(test.nodes)))
+    flow = walk.sequence(test.steps, _State(set() if test.deployed else set(test.nodes)))
     if walk.problems:
         raise SuiteError(walk.problems)
     return walk.made, flow
@@ -105,6 +106,8 @@ class _Walk:
         self._running: dict[str, tuple[Step, CompiledStep]] = {}
         self._groups = 0
         self._branches = 0
+        self._phase = ""
+        self._depth = 0
 
     def sequence(self, steps: Iterable[Step | Shape], state: _State) -> tuple[FlowItem, ...]:
         """Steps one after the other; what they began in the background ends with them."""
@@ -115,6 +118,8 @@ class _Walk:
 
     def _item(self, step: Step | Shape, state: _State) -> FlowItem:
         shape = _shape(step, self._types)
+        if isinstance(step, Step) and not self._depth:
+            self._phase = step.options.phase or ""
         if shape is not None:
             return self._group(step, shape, state)
         assert isinstance(step, Step)
@@ -127,7 +132,7 @@ class _Walk:
         suffix = _NOT_IN_FILE_NAMES.sub("-", step.options.name or step.label or step.type).strip("-")
         step_id = f"{len(self.made) + 1:0{self._width}d}-{suffix}"
         when = self._condition(step)
-        self.made.append(Made(step, step_id, compiled, self._ordered(state.away), when))
+        self.made.append(Made(step, step_id, compiled, self._ordered(state.away), when, self._phase))
         if step.options.name:
             self._names[step.options.name] = step_id
         if compiled.removes_nodes:
@@ -178,7 +183,9 @@ class _Walk:
         suffix = f"-{_NOT_IN_FILE_NAMES.sub('-', name).strip('-')}" if name else ""
         group_id = f"group-{self._groups}{suffix}"
         when = self._condition(step) if isinstance(step, Step) else None
+        self._depth += 1
         body, rescue, final, after = self._parts(shape, state)
+        self._depth -= 1
         state.away = after if when is None else after | state.away
         if name:
             self._names[name] = group_id
@@ -276,7 +283,8 @@ class _Walk:
             nodes=test.nodes,
             labels=self._labels,
             parameters=test.entry.parameters,
-            primary=test.nodes[0],
+            primary=test.primary,
+            contexts=test.contexts,
             away=self._ordered(state.away),
             felled={node: self._felled[node] for node in self._ordered(self._felled)},
         )

@@ -12,7 +12,7 @@ from e2e_ansible.steps.client_plan import ClientPlan
 from e2e_ansible.steps.group import OnRescue
 from e2e_ansible.steps.judgement import Judgement, Replay
 from e2e_ansible.suite.condition import Condition
-from e2e_ansible.suite.model import Database, Keep, Requirements, SourceRef
+from e2e_ansible.suite.model import Contexts, Database, Keep, Requirements, SourceRef
 
 __all__ = ["FlowGroup", "FlowItem", "FlowStep", "FlowWait", "Plan", "PlannedNode", "PlannedStep"]
 
@@ -45,7 +45,7 @@ class PlannedStep(_Model):
     the experiment begins at all. `unchanged` are the names of plays in which no task may change anything.
     """
 
-    _sparse = frozenset({"when", "background", "watch", "precondition", "client", "unchanged"})
+    _sparse = frozenset({"when", "background", "watch", "precondition", "client", "unchanged", "phase"})
 
     index: int
     id: str
@@ -66,6 +66,7 @@ class PlannedStep(_Model):
     precondition: bool = False
     client: ClientPlan | None = None
     unchanged: tuple[str, ...] = ()
+    phase: str = ""
 
 
 class FlowStep(_Model):
@@ -106,9 +107,10 @@ class Plan(_Model):
     """One compiled test. `files` are relative paths to contents; the hash covers all of it.
 
     `steps` are all steps in the order of the text, `flow` says how they run; empty, it is one after the other.
+    `contexts` are the two sites, the one that takes writes at first before the other.
     """
 
-    _sparse = frozenset({"flow"})
+    _sparse = frozenset({"flow", "contexts"})
 
     name: str
     provider: str
@@ -126,6 +128,7 @@ class Plan(_Model):
     source: SourceRef
     steps: tuple[PlannedStep, ...]
     flow: tuple[FlowItem, ...] = ()
+    contexts: Contexts | None = None
     content_digest: str = Field("", description="SHA-256 over the roles and plugins that the playbooks use")
     files: Mapping[str, str] = Field(default_factory=dict, exclude=True, repr=False)
 

@@ -95,6 +95,7 @@ class StepResult(_Model):
     id: str
     step_type: str
     description: str
+    phase: str = ""
     status: Status
     verdict: Verdict | None = None
     cause: Cause | None = None

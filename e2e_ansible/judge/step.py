@@ -42,6 +42,7 @@ def judge_step(
         id=step.id,
         step_type=step.type,
         description=step.description,
+        phase=step.phase,
         status=Status.SKIPPED,
         hosts=step.hosts,
         playbook=f"plan/{step.playbook}",

@@ -25,7 +25,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 from e2e_ansible.providers.capabilities import Requirement
 from e2e_ansible.steps.client_plan import ClientPlan
 from e2e_ansible.steps.judgement import Judgement, Replay
-from e2e_ansible.suite.model import Parameters, StepOptions
+from e2e_ansible.suite.model import Contexts, Parameters, StepOptions
 
 __all__ = ["CompileContext", "CompiledStep", "Play", "StepType", "Unsafe", "play"]
 
@@ -44,7 +44,7 @@ class CompileContext:
     """What a step may know at compile time.
 
     `away` are nodes that earlier steps took down and none brought back; `felled` are those that a fault took down
-    last, with the names by which it may be healed.
+    last, with the names by which it may be healed. `contexts` are the two sites, the primary one first.
     """
 
     provider: str
@@ -54,6 +54,7 @@ class CompileContext:
     primary: str
     away: tuple[str, ...] = ()
     felled: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    contexts: Contexts | None = None
 
     @property
     def cluster(self) -> tuple[str, ...]:

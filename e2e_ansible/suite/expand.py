@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from e2e_ansible.names import nearest
 from e2e_ansible.suite.condition import ConditionError, parse_condition
 from e2e_ansible.suite.findings import Findings
-from e2e_ansible.suite.model import Parameters
+from e2e_ansible.suite.model import Contexts, Parameters
 from e2e_ansible.suite.reference import STEPS, Reference, escape, split_references, split_text
 from e2e_ansible.suite.value import Value, shown
 
@@ -19,11 +19,13 @@ __all__ = ["MOST_TESTS", "Expanded", "expand"]
 MOST_TESTS = 1_000
 _MOST_EXPANDED_VALUES = 1_000_000
 _FOREACH = "foreach"
-_SCOPES = ("matrix", "variables", "parameters", _FOREACH, STEPS)
+_CONTEXT = "context"
+_SCOPES = ("matrix", "variables", "parameters", _CONTEXT, _FOREACH, STEPS)
 _ONE_OF = {
     "matrix": "matrix value",
     "variables": "variable",
     "parameters": "parameter",
+    _CONTEXT: "context",
     _FOREACH: "value of foreach",
 }
 _WHEN = "when"
@@ -34,14 +36,23 @@ Scope = Mapping[str, Value]
 
 @dataclass(frozen=True)
 class Expanded:
-    """One test with all references put in, but for those to earlier steps; `value` is its whole entry."""
+    """One test with all references put in, but for those to earlier steps; `value` is its whole entry.
+
+    `contexts` are its sites, the primary one first.
+    """
 
     name: str
     value: Value
+    contexts: Contexts | None = None
 
 
-def expand(name: str, entry: Value, findings: Findings) -> Iterator[Expanded]:
-    """All tests of an entry, the last matrix key varying fastest; problems of references go to `findings`."""
+def expand(
+    name: str, entry: Value, findings: Findings, contexts: Contexts | None = None
+) -> Iterator[Expanded]:
+    """All tests of an entry, the last matrix key varying fastest; problems of references go to `findings`.
+
+    `contexts` are the sites, the primary one first; None takes them in the order in which the parameters name them.
+    """
     given = entry.get("matrix")
     matrix = _Filler({}, findings).fill(given) if given else None
     axes = _axes(matrix)
@@ -63,11 +74,14 @@ def expand(name: str, entry: Value, findings: Findings) -> Iterator[Expanded]:
                 matrix, f"the matrix makes the test {shown(full_name)} twice", "its values must differ"
             )
         names.add(full_name)
-        yield Expanded(full_name, _fill_entry(entry, matrix, {**chosen, **unusable}, findings))
+        filled, order = _fill_entry(entry, matrix, {**chosen, **unusable}, findings, contexts)
+        yield Expanded(full_name, filled, order)
 
 
-def _fill_entry(entry: Value, matrix: Value | None, chosen: Scope, findings: Findings) -> Value:
-    """Stage by stage, as each stage may refer to those before it."""
+def _fill_entry(
+    entry: Value, matrix: Value | None, chosen: Scope, findings: Findings, contexts: Contexts | None
+) -> tuple[Value, Contexts | None]:
+    """Stage by stage, as each stage may refer to those before it; with the sites, the primary one first."""
     filled: dict[str, Value] = {} if matrix is None else {"matrix": matrix}
     scopes: dict[str, Scope] = {"matrix": chosen}
     fields = _fields(entry)
@@ -76,13 +90,36 @@ def _fill_entry(entry: Value, matrix: Value | None, chosen: Scope, findings: Fin
         scopes = {**scopes, stage: _scope(value, _defaults() if stage == "parameters" else {})}
         if value is not None:
             filled[stage] = value
+    order = _contexts(entry, filled.get("parameters"), findings, contexts)
+    if order is not None:
+        places = zip(("primary", "secondary"), order, strict=True)
+        scopes = {**scopes, _CONTEXT: {role: entry.like(site) for role, site in places}}
     rest = _Filler(scopes, findings)
     for key, value in fields.items():
         if key not in _STAGES:
             filled[key] = rest.fill(value)
     if "workflow" in fields:
         filled["workflow"] = _Filler(scopes, findings, keeps_steps=True).fill(fields["workflow"])
-    return entry.like(filled)
+    return entry.like(filled), order
+
+
+def _contexts(
+    entry: Value, parameters: Value | None, findings: Findings, wanted: Contexts | None
+) -> Contexts | None:
+    """The sites in the order that was asked for; None when there are not two, which pydantic tells."""
+    given = parameters.get("sites") if parameters else None
+    sites = list(_fields(given)) if given else []
+    for site in wanted or ():
+        if site not in sites:
+            hint = findings.suggest(site, sites) or "only tests with the parameter 'sites' have contexts"
+            findings.add(given or entry, f"this test has no context {shown(site)}", hint)
+            return None
+    if wanted and wanted[0] == wanted[1]:
+        findings.add(
+            given or entry, f"both contexts are {shown(wanted[0])}", f"the other is one of {', '.join(sites)}"
+        )
+        return None
+    return wanted or ((sites[0], sites[1]) if len(sites) == 2 else None)
 
 
 def _fields(value: Value) -> Mapping[str, Value]:

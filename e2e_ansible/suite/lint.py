@@ -10,6 +10,7 @@ from e2e_ansible.suite.before import lint_order
 from e2e_ansible.suite.faults import lint_faults
 from e2e_ansible.suite.findings import Findings
 from e2e_ansible.suite.model import TestEntry
+from e2e_ansible.suite.phases import lint_phases
 from e2e_ansible.suite.value import Value, at, shown
 from e2e_ansible.suite.vocabulary import Vocabulary
 from e2e_ansible.suite.workflow import TypedStep, all_steps
@@ -35,6 +36,7 @@ def lint(
     _lint_unique("name", every, findings)
     _lint_unique("register", every, findings)
     lint_order(steps, findings)
+    lint_phases(steps, findings)
     lint_faults(every, entry, findings)
     linter = _StepLinter(entry, entry.nodes if entry else (), provider, vocabulary, findings)
     for step in every:

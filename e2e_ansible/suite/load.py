@@ -20,7 +20,7 @@ from e2e_ansible.suite.document import read_bytes, read_document
 from e2e_ansible.suite.expand import Expanded, expand
 from e2e_ansible.suite.findings import Findings
 from e2e_ansible.suite.lint import lint
-from e2e_ansible.suite.model import SourceRef, Step, Suite, Test, TestEntry
+from e2e_ansible.suite.model import Contexts, SourceRef, Step, Suite, Test, TestEntry
 from e2e_ansible.suite.value import Place, Value, plain, shown
 from e2e_ansible.suite.vocabulary import Vocabulary
 from e2e_ansible.suite.workflow import TypedStep, read_workflow
@@ -28,13 +28,17 @@ from e2e_ansible.suite.workflow import TypedStep, read_workflow
 __all__ = ["load_suite", "parse_suite"]
 
 _SUITES, _WORKFLOW, _SCHEMA = "test_suites", "workflow", "$schema"
-_LINTED = ("cluster_size", "database", "admin_ui", "backup", "proxy", "exporter")
+_LINTED = ("cluster_size", "sites", "database", "admin_ui", "backup", "proxy", "exporter")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,79}")
 _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9_.-]+")
 
 
 def load_suite(
-    path: str | os.PathLike[str], *, vocabulary: Vocabulary | None = None, provider: str | None = None
+    path: str | os.PathLike[str],
+    *,
+    vocabulary: Vocabulary | None = None,
+    provider: str | None = None,
+    contexts: Contexts | None = None,
 ) -> Suite:
     """Read, check and expand a suite file.
 
@@ -42,6 +46,7 @@ def load_suite(
         path: the file, `.yml`, `.yaml` or `.json`; problems name it as it is given here.
         vocabulary: the known words; by default what is built in or registered.
         provider: use this one in place of what the tests say.
+        contexts: the sites, the primary one first; by default in the order of the parameter `sites`.
 
     Raises:
         SuiteError: the file has problems; it lists all of them.
@@ -51,7 +56,7 @@ def load_suite(
     findings = Findings(os.fspath(path))
     content = read_bytes(Path(path), findings)
     findings.raise_if_any()
-    return parse_suite(content or b"", path, vocabulary=vocabulary, provider=provider)
+    return parse_suite(content or b"", path, vocabulary=vocabulary, provider=provider, contexts=contexts)
 
 
 def parse_suite(
@@ -60,6 +65,7 @@ def parse_suite(
     *,
     vocabulary: Vocabulary | None = None,
     provider: str | None = None,
+    contexts: Contexts | None = None,
 ) -> Suite:
     """As `load_suite`, for content that has been read already; `path` only names it and gives its format."""
     words = vocabulary or Vocabulary.default()
@@ -72,7 +78,7 @@ def parse_suite(
     root = read_document(content, file.suffix.lower(), findings)
     tests: list[Test] = []
     if root is not None:
-        loader = _Loader(words, provider, findings)
+        loader = _Loader(words, provider, contexts, findings)
         for found in _entries(root, file.stem, findings):
             tests.extend(loader.tests(found))
     findings.raise_if_any()
@@ -143,12 +149,13 @@ def _complain_shapeless(root: Value, findings: Findings) -> None:
 class _Loader:
     words: Vocabulary
     provider: str | None
+    contexts: Contexts | None
     findings: Findings
 
     def tests(self, found: _Entry) -> Iterator[Test]:
         """All tests of an entry that could be read; the others left problems."""
         positions = dict(_positions(found.value, "", self.findings.file))
-        for expanded in expand(found.name, found.value, self.findings):
+        for expanded in expand(found.name, found.value, self.findings, self.contexts):
             steps = read_workflow(expanded.name, expanded.value, self.words.step_types, self.findings)
             entry = self._entry(found, expanded)
             provider = self._provider(expanded.value)
@@ -160,6 +167,7 @@ class _Loader:
                     steps=tuple(self._steps(steps)),
                     source=self._source(found.place),
                     positions=positions,
+                    contexts=expanded.contexts,
                 )
 
     def _entry(self, found: _Entry, expanded: Expanded) -> TestEntry | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -15,12 +15,14 @@ from pydantic import (
     ValidationInfo,
     WithJsonSchema,
     field_validator,
+    model_validator,
 )
 
 from e2e_ansible.suite.condition import parse_condition
 from e2e_ansible.suite.patroni import check_settings
 
 __all__ = [
+    "Contexts",
     "Database",
     "Parameters",
     "Requirements",
@@ -34,6 +36,7 @@ __all__ = [
 ]
 
 Scalar = str | int | float | bool
+Contexts = tuple[str, str]
 Database = Literal["standalone", "replication", "patroni"]
 Keep = Literal["never", "on-failure", "always"]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,79}$")]
@@ -98,6 +101,9 @@ class StepOptions(_Model):
     background: bool = Field(
         False, description="Let it run while the next steps run, until a `wait` or the end of its group"
     )
+    phase: Name | None = Field(
+        None, description="Phase of a cycle that it belongs to; steps of one phase follow one another"
+    )
 
     @field_validator("when")
     @classmethod
@@ -113,6 +119,14 @@ class BackupOptions(_Model):
 
 
 Words = Annotated[tuple[str, ...], Field(min_length=1, strict=False)]
+#: Also the labels of their nodes, so they are none of the other labels.
+Sites = Annotated[
+    Mapping[
+        Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")],
+        Annotated[int, Field(ge=1, le=9)],
+    ],
+    Field(min_length=2, max_length=2),
+]
 
 
 class Parameters(_Model):
@@ -122,6 +136,10 @@ class Parameters(_Model):
     database: Database = Field(
         "replication",
         description="One primary with streaming replicas, every node for itself, or automatic failover by Patroni",
+    )
+    sites: Sites | None = Field(
+        None,
+        description="For `patroni`: two clusters of their own, name to number of nodes; one follows the other",
     )
     synchronous: bool | Literal["strict"] | None = Field(
         None,
@@ -172,6 +190,27 @@ class Parameters(_Model):
         None, description="Of provider `static`: the inventory file with the machines"
     )
 
+    @model_validator(mode="before")
+    @classmethod
+    def _as_large_as_its_sites(cls, given: object) -> object:
+        if not isinstance(given, dict) or not isinstance(given.get("sites"), dict):
+            return given
+        sizes = given["sites"].values()
+        known = bool(sizes) and all(type(size) is int for size in sizes)
+        return {"cluster_size": sum(sizes), **given} if known else given
+
+    @field_validator("sites")
+    @classmethod
+    def _two_clusters(cls, value: Sites | None, info: ValidationInfo) -> Sites | None:
+        for site in {"database", "client"} & set(value or ()):
+            raise ValueError(f"{site} is a label of other nodes, so it cannot be the name of a site")
+        nodes = sum(value.values()) if value else None
+        if nodes is not None and info.data.get("cluster_size", nodes) != nodes:
+            raise ValueError(
+                f"they have {nodes} nodes together, and cluster_size is {info.data['cluster_size']}"
+            )
+        return value
+
     @field_validator("proxy")
     @classmethod
     def _leads_to_a_leader(cls, value: str | None, info: ValidationInfo) -> str | None:
@@ -179,7 +218,7 @@ class Parameters(_Model):
             raise ValueError("it asks Patroni who takes writes, so it is for database: patroni")
         return value
 
-    @field_validator("synchronous", "patroni_settings")
+    @field_validator("sites", "synchronous", "patroni_settings")
     @classmethod
     def _for_patroni(cls, value: object, info: ValidationInfo) -> object:
         if value and info.data.get("database", "patroni") != "patroni":
@@ -230,8 +269,17 @@ class TestEntry(_Model):
     @property
     def labels(self) -> Mapping[str, tuple[str, ...]]:
         """Node names in order, n11, n12, ..., then those that only drive load, c11, ...; and their labels."""
-        servers = {f"n{11 + index}": ("database",) for index in range(self.parameters.cluster_size)}
+        places = [("database", *site) for site in self._sites()]
+        servers = {f"n{11 + index}": labels for index, labels in enumerate(places)}
         return {**servers, **{f"c{11 + index}": ("client",) for index in range(self.parameters.clients)}}
+
+    def _sites(self) -> Iterator[tuple[str, ...]]:
+        """The site of each node with a database, in order; without sites none."""
+        sites = self.parameters.sites
+        if not sites:
+            yield from [()] * self.parameters.cluster_size
+        for site, size in (sites or {}).items():
+            yield from [(site,)] * size
 
     @property
     def nodes(self) -> tuple[str, ...]:
@@ -259,7 +307,10 @@ class Step:
 
 @dataclass(frozen=True)
 class Test:
-    """One workflow after matrix, parameters and variables were put in; its name is unique in the suite."""
+    """One workflow after matrix, parameters and variables were put in; its name is unique in the suite.
+
+    `contexts` are its two sites, the primary one first. One that is `deployed` finds its nodes running.
+    """
 
     __test__ = False
 
@@ -268,6 +319,15 @@ class Test:
     steps: tuple[Step, ...]
     source: SourceRef
     positions: Mapping[str, SourceRef] = field(default_factory=dict, compare=False)
+    contexts: Contexts | None = None
+    deployed: bool = False
+
+    @property
+    def primary(self) -> str:
+        """The node that takes writes at first: the first one, with sites that of the site that is primary."""
+        if self.contexts is None:
+            return self.nodes[0]
+        return next(node for node, labels in self.entry.labels.items() if self.contexts[0] in labels)
 
     @property
     def nodes(self) -> tuple[str, ...]:

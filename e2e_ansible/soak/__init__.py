@@ -1,0 +1,1 @@
+"""A suite in cycles: hours or days of it, with nobody watching."""
