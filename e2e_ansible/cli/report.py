@@ -24,12 +24,16 @@ def report(
     from e2e_ansible.cli.folders import find_real_run
     from e2e_ansible.cli.views import show
     from e2e_ansible.run.results import read_run, write_reports
+    from e2e_ansible.run.session import writing
 
     folder = find_real_run(run, runs)
     result = read_run(folder)
-    write_reports(folder, result)
-    if json:
-        typer.echo(result.model_dump_json())
-    else:
-        show(result, folder, verbose=verbose)
+    try:
+        if json:
+            typer.echo(result.model_dump_json())
+        else:
+            show(result, folder, verbose=verbose)
+    finally:  # what is known is shown also where nothing can be written
+        with writing(folder):
+            write_reports(folder, result)
     raise typer.Exit(result.exit_code)

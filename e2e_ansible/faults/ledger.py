@@ -161,6 +161,8 @@ def _begun(line: Line) -> FaultRecord:
 def _next(record: FaultRecord, line: Line) -> FaultRecord:
     more: dict[str, Any] = {"message": line.message or record.message}
     match line.event:
+        case "effect" if line.proved and record.effect_proved:
+            pass  # seen once more by a run that was resumed: it was there from the first time on
         case "effect":
             more |= {"effect": line.at, "effect_proved": line.proved}
             if line.proved and record.injected is None:  # done by a role: some time after it was intended

@@ -73,7 +73,8 @@ class FaultTask:
         """Write down a fault of the power that a role is about to do."""
         record = begun(os.environ, self._ledger, self._id(args))
         fault = fault_named(str(args["fault"]))
-        if record is not None and record.open and isinstance(fault, PowerFault):
+        was_done = record is not None and (record.open or record.effect_proved)
+        if record is not None and was_done and isinstance(fault, PowerFault):
             role, variables = fault.role(options_of(fault, args.get("options") or {}))
             return {"changed": False, "role": role, "variables": dict(variables), "fault_id": record.id}
         return self._guarded(lambda identity: intend(self._injection(args, identity)))
@@ -135,6 +136,9 @@ class FaultTask:
             return Done(1, str(error))
         wait = Wait(until=Until.REACHABLE, deadline_seconds=_POWER_SECONDS)
         self._link.reset()
+        node = power_of(self._variables, self._host).node
+        if node is not None:  # some providers give it another address with the power
+            self._link.move(node.address)
         proof = await_node(wait, lambda: power_of(self._variables, self._host), self._link.probe)
         return Done(0 if proof.proved else 1, proof.how)
 

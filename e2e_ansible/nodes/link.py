@@ -195,6 +195,12 @@ class Link:
         ask = self.probe if self._greets() else self.probe_anew
         return ask(*sections, physical=physical)
 
+    def move(self, address: str) -> None:
+        """The node answers at another address from now on. A connection that goes by another name is left as it is."""
+        if address and self.connection.rpartition(".")[2] == "ssh" and address != self.address:
+            self.reset()
+            self._action._connection.set_option("host", address)
+
     def reset(self) -> None:
         """Drop the ssh master, so that the next try connects anew. Never raises."""
         with suppress(Exception, _Bounded), _bound(_PORT_SECONDS, lambda: True):

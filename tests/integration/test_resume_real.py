@@ -1,16 +1,13 @@
-"""Kill -9 of the controller at the end of every step and inside every type of step, on real nodes, until it is done."""
+"""Kill -9 of the controller at the end of every step and inside every step, on real nodes, until it is done."""
 
 from __future__ import annotations
 
-import json
 import os
 import signal
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import pytest
+from held_runs import Killer, lines
 from real_runs import Desk, one_test, traces, write_suite
 
 from e2e_ansible.deadline import Deadline
@@ -57,8 +54,20 @@ class Booted(StepType[StepOptions]):
         return CompiledStep([play("Count", ("n12",), tasks=tasks)], ("n12",), replay=Replay.REPEATABLE)
 
 
+class Word(StepType[StepOptions]):
+    name = "last_word"
+    summary = "Come after the nodes are gone"
+    options = StepOptions
+
+    def compile(self, options: StepOptions, context: CompileContext) -> CompiledStep:
+        tasks = [{"name": "Say it", "ansible.builtin.debug": {"msg": "done"}}]
+        made = play("Say the last word", "localhost", connection="local", tasks=tasks)
+        return CompiledStep([made], ("localhost",), replay=Replay.REPEATABLE)
+
+
 register(Boots)
 register(Booted)
+register(Word)
 """
 CLIENT: dict[str, Any] = {"client": "here"}
 STEPS: list[dict[str, Any]] = [
@@ -88,87 +97,10 @@ STEPS: list[dict[str, Any]] = [
         "retry": {"max_attempts": 60, "delay_seconds": 0.5},
     },
     {"step": "destroy"},
+    {"step": "last_word"},
 ]
-DEADLINE_SECONDS = 900
-#: The ledger tells better than events how far these are.
-IN_THE_LEDGER = ("crash_node", "restart_node", "fault", "stop_cluster", "stop_node")
-Moment = tuple[str, str]
-
-
-@dataclass
-class Killer:
-    """Kills a run at each moment that it has not killed it at before; all it does is to read files."""
-
-    desk: Desk
-    types: dict[str, str] = field(default_factory=dict)
-    struck: list[Moment] = field(default_factory=list)
-    seen: set[Moment] = field(default_factory=set)
-    read: int = 0
-
-    def drive(self, *arguments: str) -> int:
-        """Run it, and resume it after each kill, until it ends by itself; returns its exit code."""
-        deadline = Deadline(DEADLINE_SECONDS)
-        while True:
-            with self.desk.start(*arguments) as process:
-                deadline.wait_for(lambda: process.poll() is not None or self._is_time(), interval=0.01)
-                if process.poll() is None:
-                    os.killpg(process.pid, signal.SIGKILL)
-                out, err = process.communicate(timeout=60)
-            if process.returncode != -signal.SIGKILL:
-                assert process.returncode == 0, f"{self.struck[-3:]}\n{out}\n{err}"
-                return process.returncode
-            arguments = ("resume",)
-
-    def _is_time(self) -> bool:
-        new = [moment for moment in self._moments() if moment not in self.seen]
-        self.struck += new[:1]
-        self.seen.update(new)
-        return bool(new)
-
-    @property
-    def test(self) -> TestFolder | None:
-        """The folder of the only test, once there is one."""
-        found = list(self.desk.runs.glob("*/tests/*"))
-        return TestFolder(found[0]) if found else None
-
-    def _moments(self) -> Iterator[Moment]:
-        test = self.test
-        if test is None or not test.journal.exists():
-            return
-        if not self.types:
-            plan = json.loads((test.plan / "plan.json").read_bytes())
-            self.types = {step["id"]: step["type"] for step in plan["steps"]}
-        for entry in lines(test.journal):
-            if entry["kind"] == "step_ended":
-                yield "ended", entry["step"]
-        for entry in lines(test.faults):
-            if entry["event"] not in ("chosen", "healed"):
-                yield entry["event"], self.types[entry.get("step") or entry["fault_id"].partition("/")[0]]
-        for step in self._inside(test):
-            if self.types[step] not in IN_THE_LEDGER:
-                yield "inside", self.types[step]
-
-    def _inside(self, test: TestFolder) -> Iterator[str]:
-        """Steps of which a task has ended on some host; of power and faults the ledger tells more."""
-        if not test.events.exists():
-            return
-        with test.events.open("rb") as file:
-            file.seek(self.read)
-            data = file.read()
-        data = data[: data.rfind(b"\n") + 1]
-        self.read += len(data)
-        found = [json.loads(line) for line in data.split(b"\n") if b'"runner_on_ok"' in line]
-        yield from dict.fromkeys(entry["step"] for entry in found)
-
-
-#: Steps of this test that may be over before a file that they have grown is read again.
-TOO_SHORT = {"count_boots", "boots_are_4", "stop_client"}
-
-
-def lines(path: Path) -> list[dict[str, Any]]:
-    """The whole lines of a file, if it is there."""
-    *whole, _ = (path.read_bytes() if path.exists() else b"").split(b"\n")
-    return [json.loads(line) for line in whole if line]
+#: What the ledger says of each when a kill hits it right after.
+IN_THE_LEDGER = {"crash_node": "intended", "restart_node": "intended", "fault": "effect", "heal": "healing"}
 
 
 def test_a_run_that_is_killed_all_the_time_passes_and_does_nothing_twice(desk: Desk) -> None:
@@ -182,17 +114,15 @@ def test_a_run_that_is_killed_all_the_time_passes_and_does_nothing_twice(desk: D
     (test,) = result.tests
     print(len(killer.struck), "kills:", *killer.struck, sep="\n")
     assert (result.exit_code, test.verdict, result.finished) == (0, "pass", True), test.error
-    assert {step for what, step in killer.struck if what == "ended"} == {
-        step.id for step in test.workflow_steps
-    }
-    inside = {kind for what, kind in killer.struck if what != "ended"}
-    assert inside >= {step.step_type for step in test.workflow_steps} - TOO_SHORT
+    steps = list(killer.steps)
+    assert killer.struck_inside == set(steps)
+    assert killer.ended == set(steps[:-1])
+    for kind, event in IN_THE_LEDGER.items():
+        assert kind in {killer.steps[step] for step in killer.struck_at(event)}
     assert len(test.resumptions) == len(killer.struck)
     assert all(step.verdict == "pass" for step in test.workflow_steps)
-    folder = killer.test
-    assert folder is not None
-    _see_that_acts_were_done_once(folder)
-    _see_that_histories_are_whole(folder)
+    _see_that_acts_were_done_once(killer.test)
+    _see_that_histories_are_whole(killer.test)
     assert traces(desk.newest()) == []
 
 
