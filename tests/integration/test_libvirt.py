@@ -293,6 +293,7 @@ def test_off_asks_the_guest_and_on_brings_it_back_under_its_address(vm: Vm) -> N
     off = vm.play("playbook", "playbooks/node_power.yml", *options, "node_power_operation=off")
     assert off.returncode == 0, off.stdout
     assert virsh("domstate", vm.machine).strip() == "shut off"
+    assert vm.node.address == address  # by its lease, so that a heal finds it as soon as it is on
     graph = vm.play("inventory", "-i", str(INVENTORY), "--graph")
     assert "@power_off:\n  |  |--n11" in graph.stdout, graph.stdout
     on = vm.play("playbook", "playbooks/node_power.yml", *options, "node_power_operation=on")

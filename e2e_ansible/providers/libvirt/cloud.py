@@ -32,6 +32,7 @@ from e2e_ansible.providers.libvirt.domain import Disk, Domain, domain_xml, power
 from e2e_ansible.providers.libvirt.network import (
     address_of,
     ensure_network,
+    leased,
     own_networks,
     remove_network,
     wake_network,
@@ -236,7 +237,7 @@ class LibvirtCloud:
             address = _LOCALHOST
             variables["ansible_port"] = tagged.ssh_port
         else:
-            address = address_of(virsh, name) if power is PowerState.ON else ""
+            address = address_of(virsh, name) if power is PowerState.ON else leased(virsh, xml)
         identifier = re.search(r"<uuid>([0-9a-f-]+)</uuid>", xml)
         return Machine(
             id=identifier[1] if identifier else name,

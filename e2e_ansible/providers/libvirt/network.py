@@ -12,7 +12,7 @@ from e2e_ansible.providers.libvirt.domain import read_tagged, tags_xml
 from e2e_ansible.providers.libvirt.virsh import Virsh, passing
 from e2e_ansible.providers.local.network import choose_subnet, host_networks
 
-__all__ = ["address_of", "ensure_network", "own_networks", "remove_network", "wake_network"]
+__all__ = ["address_of", "ensure_network", "leased", "own_networks", "remove_network", "wake_network"]
 
 _DEFAULT = "default"
 _ADDRESS = re.compile(r"\bipv4\s+([0-9.]+)/")
@@ -85,6 +85,25 @@ def address_of(virsh: Virsh, domain: str) -> str:
         if found := _ADDRESS.search(said):
             return found[1]
     return ""
+
+
+def leased(virsh: Virsh, description: str) -> str:
+    """The address that a machine which is off will have again, '' when its lease is over.
+
+    `description` is the XML of its domain.
+    """
+    domain = ElementTree.fromstring(description)
+    source, card = domain.find("devices/interface/source"), domain.find("devices/interface/mac")
+    if source is None or card is None:
+        return ""
+    words = ("net-dhcp-leases", source.get("network", ""), "--mac", card.get("address", ""))
+    try:
+        found = _ADDRESS.search(virsh.run(*words))
+    except CloudError as error:
+        if error.trouble is Trouble.TRANSIENT:
+            raise
+        return ""  # nobody gives leases there
+    return found[1] if found else ""
 
 
 def _start(virsh: Virsh, name: str) -> None:
