@@ -1,0 +1,1 @@
+"""Tells others of a run: webhooks, mail, Prometheus, OpenTelemetry."""
