@@ -30,6 +30,7 @@ from e2e_ansible.steps.client_plan import CONTROLLER, ClientPlan
 from e2e_ansible.steps.drift import Drift
 from e2e_ansible.steps.group import Composition
 from e2e_ansible.steps.registry import step_types
+from e2e_ansible.steps.sites import SiteStep
 from e2e_ansible.steps.validate import ValidateOptions
 from e2e_ansible.steps.wait import Wait
 from e2e_ansible.suite.model import StepOptions, TestEntry
@@ -84,7 +85,8 @@ def runnable() -> Mapping[str, StepType[Any]]:
     return {
         name: kind
         for name, kind in step_types().items()
-        if type(kind).__module__.startswith(_OURS) and not isinstance(kind, (Composition, Wait, Drift))
+        if type(kind).__module__.startswith(_OURS)
+        and not isinstance(kind, (Composition, Wait, Drift, SiteStep))
     }
 
 
@@ -159,10 +161,14 @@ def hold(
 
 def _entry(asked: Asked) -> TestEntry:
     try:
-        return TestEntry.model_validate({"provider": asked.provider, "parameters": asked.parameters})
+        entry = TestEntry.model_validate({"provider": asked.provider, "parameters": asked.parameters})
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         raise UsageError(f"e2e_parameters: {_words(first)}") from error
+    if entry.parameters.sites:
+        # A job knows one cluster; it would make one of both sites.
+        raise UsageError("tests with sites are not run by jobs of AWX", hint="e2e-ansible run SUITE")
+    return entry
 
 
 def _options(kind: StepType[Any], asked: Asked) -> StepOptions:

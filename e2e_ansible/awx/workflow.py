@@ -257,6 +257,10 @@ def _refuse(plan: Plan, test: Test) -> None:
     ]
     flow = unable(plan.items, {step.id: step for step in plan.steps})
     problems += [_problem(*each) for each in flow]
+    if test.contexts:
+        problems.append(
+            _problem(test.source, "a test with sites is not run by jobs of AWX", "e2e-ansible run")
+        )
     if problems:
         raise SuiteError(problems)
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from e2e_ansible.judge.operations import History, history
 from e2e_ansible.nodes.observation import NodeObservation, Observation
 from e2e_ansible.oracle.history import Record
-from e2e_ansible.suite.model import Database
+from e2e_ansible.suite.model import Contexts, Database
 
 __all__ = ["SECONDS", "Check", "Outcome", "Ranges", "Situation", "failed", "passed", "unknown"]
 
@@ -27,7 +27,7 @@ class Situation:
     `expected` are the nodes of the plan in order and their labels; `acknowledged` are the row numbers that
     the integrity writer saw committed before this look, as inclusive ranges, or None when no writer ran;
     `histories` are the records of each client until this look; `last_fault` is when the last fault before it was there,
-    in epoch seconds, and which.
+    in epoch seconds, and which. `contexts` are the two sites of the plan, if it has any, the primary one first.
     """
 
     observation: Observation
@@ -37,6 +37,16 @@ class Situation:
     acknowledged: Ranges | None = None
     histories: Mapping[str, Sequence[Record]] = field(default_factory=dict)
     last_fault: tuple[float, str] | None = None
+    contexts: Contexts | None = None
+
+    def site(self, name: str) -> Situation:
+        """The same look, at the nodes of one site only."""
+        return replace(self, expected=_labelled(self.expected, name), contexts=None)
+
+    @property
+    def parts(self) -> tuple[Situation, ...]:
+        """One for each cluster of Patroni: the two sites, else all."""
+        return tuple(map(self.site, self.contexts)) if self.contexts else (self,)
 
     @cached_property
     def pasts(self) -> Mapping[str, History]:
@@ -68,6 +78,10 @@ class Situation:
     def databases(self) -> tuple[NodeObservation, ...]:
         """The observed nodes labelled `database`."""
         return tuple(node for node in self.nodes if "database" in self.expected[node.node])
+
+
+def _labelled(expected: Mapping[str, tuple[str, ...]], label: str) -> dict[str, tuple[str, ...]]:
+    return {node: labels for node, labels in expected.items() if label in labels}
 
 
 @dataclass(frozen=True)

@@ -88,7 +88,8 @@ def role_findings(situation: Situation) -> Iterator[Finding]:
     """What is wrong with PostgreSQL and its roles on the nodes that answer over ssh.
 
     Replication: exactly one primary, writable, that lists as many streaming replicas as expected; all others
-    are in recovery and their receiver streams. Patroni: the same, whichever node it is, and all on its timeline.
+    are in recovery and their receiver streams. Patroni: the same, whichever node it is, and all on its timeline; with
+    two sites there is one primary in both, and each other node is sent to by some node.
     Standalone: each node accepts connections and takes writes.
     """
     reachable = [node for node in situation.databases if node.reachable]
@@ -138,7 +139,9 @@ def _replication_findings(situation: Situation, up: Sequence[NodeObservation]) -
             yield from _standby_findings(node)
     for node in primaries:
         yield from _write_findings(node)
-    if len(primaries) == 1:
+    if len(primaries) == 1 and situation.contexts:
+        yield from _unsent_findings(situation, primaries[0], up)
+    elif len(primaries) == 1:
         yield from _sender_findings(primaries[0], len(database_names(situation)) - 1)
     else:
         yield _primary_count_finding(situation, primaries)
@@ -182,6 +185,17 @@ def split_brain(situation: Situation) -> Outcome | None:
     if situation.database == "patroni" and len(taking) > 1:
         return failed(f"split brain: {names(taking)} take writes at the same time")
     return None
+
+
+def _unsent_findings(
+    situation: Situation, primary: NodeObservation, up: Sequence[NodeObservation]
+) -> Iterator[Finding]:
+    """Nodes that nobody sends WAL to. With two sites the primary sends to one node of the other site only."""
+    replicas = [replica for node in up if node.postgres for replica in node.postgres.replicas]
+    sent = {replica.name for replica in replicas if replica.state == _STREAMING}
+    for name in database_names(situation):
+        if name != primary.node and name not in sent:
+            yield Finding(f"no node lists {name} as a streaming replica")
 
 
 def _sender_findings(primary: NodeObservation, expected: int) -> Iterator[Finding]:

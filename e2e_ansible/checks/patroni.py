@@ -9,8 +9,9 @@ from e2e_ansible.checks.database import database_names, may_write, names, role_f
 from e2e_ansible.checks.nodes import Finding, blind, blind_among, decide, not_running
 from e2e_ansible.nodes.observation import NodeObservation, Patroni
 
-__all__ = ["CHECKS", "patroni_findings", "patroni_healthy", "patroni_leader"]
+__all__ = ["CHECKS", "STANDBY_LEADER", "patroni_findings", "patroni_healthy", "patroni_leader"]
 
+STANDBY_LEADER = "standby_leader"
 _RUNNING = ("running", "streaming")
 
 
@@ -24,8 +25,9 @@ def patroni_findings(situation: Situation) -> Iterator[Finding]:
     paused = [node for node in seen if node.patroni and node.patroni.paused]
     if paused:
         yield Finding(f"Patroni is paused, so nobody takes over from a lost leader (told by {names(paused)})")
-    yield from _leader_findings(situation)
-    yield from _unlisted_findings(situation)
+    for part in situation.parts:
+        yield from _leader_findings(part)
+        yield from _unlisted_findings(part)
 
 
 def _reachable(situation: Situation) -> list[NodeObservation]:
@@ -80,10 +82,18 @@ def _one_leader_findings(situation: Situation, leader: str) -> Iterator[Finding]
         return
     taking = writers(situation)
     others = [node for node in taking if node.node != leader]
+    if not taking and _is_standby_leader(situation, leader):
+        return
     if others:
         yield Finding(f"{names(others)} takes writes, but Patroni's leader is {leader}")
     if leader not in [node.node for node in taking]:
         yield _idle_leader_finding(situation, leader)
+
+
+def _is_standby_leader(situation: Situation, name: str) -> bool:
+    """Whether this leader is not meant to take writes, as its cluster is the standby of another one."""
+    node = situation.observation.node(name)
+    return node is not None and node.patroni is not None and node.patroni.role == STANDBY_LEADER
 
 
 def _idle_leader_finding(situation: Situation, leader: str) -> Finding:
@@ -121,6 +131,7 @@ def patroni_leader(situation: Situation, arguments: Sequence[str]) -> Outcome:
     if missing:
         return missing
     wanted = arguments[0] if arguments else ""
+    situation = _primary_part(situation)
     findings = [*_leader_findings(situation)]
     told = _told(situation)
     leader = next(iter(told), "")
@@ -128,6 +139,11 @@ def patroni_leader(situation: Situation, arguments: Sequence[str]) -> Outcome:
         findings.insert(0, Finding(f"Patroni's leader is {leader}, not {wanted}"))
     timeline = _timeline(situation, leader)
     return decide(findings, f"{leader} leads{timeline} and takes writes, by {names(told.get(leader, ()))}")
+
+
+def _primary_part(situation: Situation) -> Situation:
+    """The cluster that takes writes, or did when the plan was made; the other site only follows it."""
+    return max(situation.parts, key=lambda part: len(writers(part)))
 
 
 def _timeline(situation: Situation, leader: str) -> str:

@@ -11,7 +11,17 @@ from importlib.metadata import EntryPoint, entry_points
 from types import MappingProxyType, ModuleType
 from typing import Any
 
-from e2e_ansible.checks import cluster, database, history, integrity, nodes, patroni, physical, services
+from e2e_ansible.checks import (
+    cluster,
+    database,
+    history,
+    integrity,
+    nodes,
+    patroni,
+    physical,
+    services,
+    sites,
+)
 from e2e_ansible.checks.base import SECONDS, Check, Outcome, Situation, failed, passed, unknown
 from e2e_ansible.errors import HarnessError, UsageError
 from e2e_ansible.nodes.observation import Observation
@@ -35,7 +45,7 @@ _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,79}")
 _BUILT_IN: Mapping[str, Check] = MappingProxyType(
     {
         check.name: check
-        for family in (cluster, nodes, database, integrity, physical, history, patroni, services)
+        for family in (cluster, nodes, database, integrity, physical, history, patroni, services, sites)
         for check in family.CHECKS
     }
 )

@@ -11,6 +11,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from e2e_ansible.nodes.link import Answer
+from e2e_ansible.nodes.load import load
 from e2e_ansible.nodes.observation import AdminUi, NodeObservation, Patroni, Postgres, PowerState
 from e2e_ansible.nodes.physical import physical
 from e2e_ansible.nodes.probe import PHYSICAL_SECONDS
@@ -26,6 +27,7 @@ _DEAD = (PowerState.OFF, PowerState.ABSENT)
 class Wanted(BaseModel):
     """Which parts of a node are looked at besides its identity and service manager.
 
+    `exporter` and `backup` are those parts of `services`; with `read_only` PostgreSQL is not written to.
     `amcheck` reads all data of PostgreSQL and may take `amcheck_seconds` for that, beside the time of the rest.
     """
 
@@ -35,6 +37,11 @@ class Wanted(BaseModel):
     integrity: bool = False
     patroni: bool = False
     services: bool = False
+    exporter: bool = False
+    backup: bool = False
+    load: bool = False
+    system: bool = True
+    read_only: bool = False
     amcheck: bool = False
     amcheck_seconds: float = Field(PHYSICAL_SECONDS, gt=0)
     admin_ui: bool = False
@@ -44,11 +51,15 @@ class Wanted(BaseModel):
     def sections(self) -> tuple[str, ...]:
         """Arguments of the probe."""
         chosen = {
-            "system": True,
+            "system": self.system,
             "postgres": self.postgres,
             "integrity": self.integrity,
             "patroni": self.patroni,
             "services": self.services,
+            "exporter": self.exporter,
+            "backup": self.backup,
+            "load": self.load,
+            "read_only": self.read_only,
             "amcheck": self.amcheck,
         }
         return tuple(name for name, wanted in chosen.items() if wanted)
@@ -181,6 +192,7 @@ def _merged(
         patroni=_patroni(facts.get("patroni")),
         services=beside,
         physical=physical(facts.get("physical")),
+        load=load(facts.get("load")),
         admin_ui=page.result() if page else None,
     )
 

@@ -8,6 +8,7 @@ from enum import StrEnum
 from pydantic import BaseModel, ConfigDict
 
 from e2e_ansible.nodes.guard import Identity
+from e2e_ansible.nodes.load import Load
 from e2e_ansible.nodes.physical import Physical
 from e2e_ansible.nodes.services import Services
 
@@ -59,8 +60,9 @@ class Replica(_Record):
 class Postgres(_Record):
     """PostgreSQL on one node, as its own superuser sees it over the local socket.
 
-    `writable` is the result of a real committed transaction. `integrity` holds the row numbers found in the
-    table of the integrity writer as inclusive ranges, or None when they were not asked for or not readable.
+    `writable` is the result of a real committed transaction, None when none was tried. `integrity` holds the row
+    numbers found in the table of the integrity writer as inclusive ranges, or None when they were not asked for or
+    not readable.
     """
 
     installed: bool
@@ -134,6 +136,7 @@ class NodeObservation(_Record):
     patroni: Patroni | None = None
     services: Services | None = None
     physical: Physical | None = None
+    load: Load | None = None
     admin_ui: AdminUi | None = None
 
     @property

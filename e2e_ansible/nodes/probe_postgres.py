@@ -23,7 +23,7 @@ CONNECT_SECONDS = 3
 _SOCKET_FOLDERS = ("/var/run/postgresql", "/run/postgresql", "/tmp")  # where libpq looks by default
 _SERVER_FOLDERS = ("/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin", "/usr/local/pgsql/bin", "/usr/local/bin")
 
-_STATE_SQL = r"""
+_STATE_SQL = """
 select 'state ' || json_build_object(
   'version', current_setting('server_version'),
   'in_recovery', pg_is_in_recovery(),
@@ -40,6 +40,9 @@ select 'state ' || json_build_object(
                                         else pg_current_wal_lsn() end, replay_lsn)::bigint)
       order by application_name), '[]'::json) from pg_stat_replication)
 )::text;
+"""
+
+_WRITE_SQL = r"""
 select not pg_is_in_recovery() and current_setting('transaction_read_only') = 'off' as takes_writes \gset
 \if :takes_writes
 select 'written ' || pg_logical_emit_message(true, 'e2e', 'probe')::text;
@@ -168,14 +171,17 @@ def told(errors: str, in_time: bool, seconds: float) -> str:
     return said if in_time else f"no answer within {seconds:.1f} s" + (f": {said}" if said else "")
 
 
-def _state(folder: str, place: tuple[str, str], seconds: float) -> dict[str, Any]:
+def _state(folder: str, place: tuple[str, str], seconds: float, *, writes: bool = True) -> dict[str, Any]:
     bound = min(WRITE_SECONDS, seconds)
-    output, errors, in_time = psql(_STATE_SQL, folder, place, bound)
+    sql = _STATE_SQL + _WRITE_SQL if writes else _STATE_SQL
+    output, errors, in_time = psql(sql, folder, place, bound)
     state = marked(output, "state ")
     if state is None:
         return {"accepting": False, "error": told(errors, in_time, bound) or "psql printed nothing"}
     facts: dict[str, Any] = json.loads(state)
     facts["lsn"] = facts["lsn"] or ""
+    if not writes:
+        return {"accepting": True, "writable": None, **facts}
     # A cancelled wait for a standby ends as a warning and prints the row: only silence on stderr is a commit.
     facts["writable"] = in_time and not errors.strip() and marked(output, "written ") is not None
     return {"accepting": True, "error": "" if facts["writable"] else told(errors, in_time, bound), **facts}
@@ -192,8 +198,11 @@ def _integrity(folder: str, place: tuple[str, str], seconds: float) -> dict[str,
     return {"integrity": json.loads(ranges), "integrity_error": ""}
 
 
-def postgres(ends: float, integrity: bool) -> dict[str, Any]:
-    """The fields of `observation.Postgres`, and `enabled`; `ends` is a monotonic time. Never raises."""
+def postgres(ends: float, integrity: bool, *, writes: bool = True) -> dict[str, Any]:
+    """The fields of `observation.Postgres`, and `enabled`; `ends` is a monotonic time. Never raises.
+
+    Without `writes` nothing is committed, and whether it could be is not known.
+    """
     folder = server_folder()
     if not folder:
         return {"installed": False, "enabled": False}
@@ -202,7 +211,7 @@ def postgres(ends: float, integrity: bool) -> dict[str, Any]:
     if place is None:
         return {**facts, "error": "no socket: the server is not running"}
     try:
-        facts.update(_state(folder, place, ends - time.monotonic()))
+        facts.update(_state(folder, place, ends - time.monotonic(), writes=writes))
         if integrity and facts["accepting"]:
             facts.update(_integrity(folder, place, ends - time.monotonic()))
     except (OSError, LookupError, ValueError, subprocess.SubprocessError) as error:

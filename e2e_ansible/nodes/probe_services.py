@@ -22,7 +22,9 @@ TYPE_CHECKING = False  # typing would cost a tenth of the start
 if TYPE_CHECKING:
     from typing import Any
 
-__all__ = ["services"]
+__all__ = ["PARTS_OF_SERVICES", "services"]
+
+PARTS_OF_SERVICES = frozenset({"backup", "exporter", "proxy"})
 
 _BACKREST_CONF = "/etc/pgbackrest.conf"
 _EXPORTER_CONF = "/etc/default/prometheus-postgres-exporter"
@@ -82,6 +84,7 @@ def _backups(said: dict[str, Any]) -> dict[str, Any]:
     if backups:
         newest = backups[-1]
         facts.update(newest=newest["label"], newest_failed=bool(newest.get("error")))
+        facts["size_bytes"] = newest.get("info", {}).get("size")
         facts["age_seconds"] = max(0.0, time.time() - newest["timestamp"]["stop"])
     return facts
 
@@ -159,10 +162,11 @@ def _proxy(seconds: float) -> dict[str, Any] | None:
     return facts
 
 
-def services(ends: float) -> dict[str, Any]:
+def services(ends: float, parts: frozenset[str] = PARTS_OF_SERVICES) -> dict[str, Any]:
     """The fields of `services.Services`; `ends` is a monotonic time. Never raises."""
     try:
-        exporter, proxy = _exporter(min(2.0, ends - time.monotonic())), _proxy(1.0)
-        return {"exporter": exporter, "proxy": proxy, "backup": _backup(ends)}
+        exporter = _exporter(min(2.0, ends - time.monotonic())) if "exporter" in parts else None
+        proxy = _proxy(1.0) if "proxy" in parts else None
+        return {"exporter": exporter, "proxy": proxy, "backup": _backup(ends) if "backup" in parts else None}
     except (OSError, LookupError, ValueError, KeyError, TypeError, subprocess.SubprocessError) as error:
         return {"error": f"{type(error).__name__}: {error}"}

@@ -39,8 +39,9 @@ class Backup(_Record):
     """pgBackRest on one node. Ages are seconds by the node's own clock; None is what is not known.
 
     `status` is that of `pgbackrest info`, 0 when all is well, with its words in `said`; it is None when there was
-    no answer, and `error` says why. `timer` and `last_run` are what systemd says of the unit that makes backups,
-    empty on a node without it. The archiver is known where PostgreSQL answers; `failing`: its last try went wrong.
+    no answer, and `error` says why. `size_bytes` is what the newest backup comes to when it is restored. `timer` and
+    `last_run` are what systemd says of the unit that makes backups, empty on a node without it. The archiver is known
+    where PostgreSQL answers; `failing`: its last try went wrong.
     """
 
     repository: bool = False
@@ -50,6 +51,7 @@ class Backup(_Record):
     newest: str = ""
     newest_failed: bool = False
     age_seconds: float | None = None
+    size_bytes: int | None = None
     timer: str = ""
     last_run: str = ""
     archiving: bool | None = None

@@ -99,6 +99,10 @@ class StepType(ABC, Generic[Options]):
         target = getattr(options, "target_node", None)
         return [("target_node", target)] if target else []
 
+    def site_names(self, options: Options) -> Sequence[tuple[str, str]]:
+        """Sites named by the options, as (field, site) pairs; each must be one of the test's."""
+        return ()
+
     def check_names(self, options: Options) -> Sequence[tuple[str, int, str]]:
         """Checks named by the options, as (field, index in it, check) triples; each must be known."""
         return [

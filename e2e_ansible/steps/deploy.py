@@ -11,12 +11,14 @@ from e2e_ansible.steps.base import CompileContext, CompiledStep, Play, StepType,
 from e2e_ansible.steps.judgement import Judgement
 from e2e_ansible.steps.provisioning import provision
 from e2e_ansible.steps.services import archive_settings, service_plays
+from e2e_ansible.steps.sites import site_nodes
 from e2e_ansible.suite.model import StepOptions
 from e2e_ansible.verdict import Cause
 
 __all__ = ["Deploy", "DeployOptions", "looked_at", "product_plays"]
 
 _CONNECT_SECONDS = 600
+_PORT = 5432
 
 
 class DeployOptions(StepOptions):
@@ -53,7 +55,7 @@ def product_plays(context: CompileContext) -> list[Play]:
     """What is installed on nodes that answer, in order."""
     databases = tuple(node for node in context.nodes if "database" in context.labels[node])
     failover = context.parameters.database == "patroni"
-    plays = _patroni(context, databases) if failover else [_postgresql(context, databases)]
+    plays = _clusters(context, databases) if failover else [_postgresql(context, databases)]
     plays.extend(service_plays(context))
     if context.parameters.admin_ui:
         plays.append(play("Install the admin UI", databases, become=True, roles=[{"role": "admin_ui"}]))
@@ -106,7 +108,24 @@ def _inert(settings: Mapping[str, object]) -> dict[str, object]:
     return {key: Unsafe(value) if isinstance(value, str) else value for key, value in settings.items()}
 
 
-def _patroni(context: CompileContext, databases: tuple[str, ...]) -> list[Play]:
+def _clusters(context: CompileContext, databases: tuple[str, ...]) -> list[Play]:
+    """One cluster of Patroni; of two sites one each, the second a standby of the first."""
+    if context.contexts is None:
+        return _patroni(context, databases)
+    first, second = (site_nodes(context, site) for site in context.contexts)
+    hosts = ",".join(f"{{{{ hostvars['{node}'].ansible_host }}}}" for node in first)
+    return [
+        *_patroni(context, first, context.contexts[0]),
+        *_patroni(context, second, context.contexts[1], {"host": hosts, "port": _PORT}),
+    ]
+
+
+def _patroni(
+    context: CompileContext,
+    databases: tuple[str, ...],
+    site: str = "",
+    standby_of: Mapping[str, object] | None = None,
+) -> list[Play]:
     """A cluster of etcd on the first three nodes, of less on the first one, and Patroni on all."""
     parameters = context.parameters
     members = databases[:3] if len(databases) > 2 else databases[:1]
@@ -115,6 +134,10 @@ def _patroni(context: CompileContext, databases: tuple[str, ...]) -> list[Play]:
         "patroni_members": list(databases),
         "patroni_etcd_members": list(members),
     }
+    if site:
+        variables["patroni_scope"] = site
+    if standby_of:
+        variables["patroni_standby_of"] = dict(standby_of)
     if parameters.synchronous:
         variables["patroni_synchronous"] = "strict" if parameters.synchronous == "strict" else "on"
     if parameters.patroni_settings:
@@ -123,7 +146,10 @@ def _patroni(context: CompileContext, databases: tuple[str, ...]) -> list[Play]:
     # Patroni's role has this in common with the role postgresql, whose names it uses.
     server = _server(context)
     shared: dict[str, Any] = {"vars": server} if server else {}
+    of = f" of {site}" if site else ""
     return [
-        play("Install etcd", members, become=True, any_errors_fatal=True, roles=[etcd]),
-        play("Install Patroni", databases, become=True, any_errors_fatal=True, roles=[patroni], **shared),
+        play(f"Install etcd{of}", members, become=True, any_errors_fatal=True, roles=[etcd]),
+        play(
+            f"Install Patroni{of}", databases, become=True, any_errors_fatal=True, roles=[patroni], **shared
+        ),
     ]

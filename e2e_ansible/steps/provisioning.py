@@ -10,7 +10,7 @@ __all__ = ["provision"]
 
 _DEPLOYMENT = "{{ lookup('ansible.builtin.env', 'E2E_DEPLOYMENT') }}"
 _NOT_OF_MACHINES = {
-    *("cluster_size", "clients", "database", "synchronous", "patroni_settings"),
+    *("cluster_size", "sites", "clients", "database", "synchronous", "patroni_settings"),
     *("postgres_version", "postgres_settings", "admin_ui", "backup", "proxy", "exporter"),
 }
 _TITLES = {

@@ -8,10 +8,13 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
 from e2e_ansible.errors import HarnessError, UsageError
+from e2e_ansible.steps.backup_site import BackupSite
 from e2e_ansible.steps.base import StepType
 from e2e_ansible.steps.cluster import StartCluster, StopCluster
 from e2e_ansible.steps.crash_node import CrashNode
 from e2e_ansible.steps.custom_command import CustomCommand
+from e2e_ansible.steps.decommission_site import DecommissionSite
+from e2e_ansible.steps.demote_site import DemoteSite
 from e2e_ansible.steps.deploy import Deploy
 from e2e_ansible.steps.destroy import Destroy
 from e2e_ansible.steps.drift import Drift
@@ -21,7 +24,9 @@ from e2e_ansible.steps.heal import HealStep
 from e2e_ansible.steps.hypothesis import Hypothesis
 from e2e_ansible.steps.init import Init
 from e2e_ansible.steps.node import StartNode, StopNode
+from e2e_ansible.steps.promote_site import PromoteSite
 from e2e_ansible.steps.restart_node import RestartNode
+from e2e_ansible.steps.restore_site import RestoreSite
 from e2e_ansible.steps.start_client import StartClient
 from e2e_ansible.steps.stop_client import StopClient
 from e2e_ansible.steps.validate import Validate
@@ -44,6 +49,11 @@ _BUILT_IN: tuple[type[StepType[Any]], ...] = (
     CrashNode,
     FaultStep,
     HealStep,
+    DemoteSite,
+    PromoteSite,
+    BackupSite,
+    RestoreSite,
+    DecommissionSite,
     StartClient,
     StopClient,
     CustomCommand,

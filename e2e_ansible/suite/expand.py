@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from e2e_ansible.names import nearest
 from e2e_ansible.suite.condition import ConditionError, parse_condition
 from e2e_ansible.suite.findings import Findings
-from e2e_ansible.suite.model import Contexts, Parameters
+from e2e_ansible.suite.model import Contexts, Parameters, Scalar
 from e2e_ansible.suite.reference import STEPS, Reference, escape, split_references, split_text
 from e2e_ansible.suite.value import Value, shown
 
@@ -47,12 +47,18 @@ class Expanded:
 
 
 def expand(
-    name: str, entry: Value, findings: Findings, contexts: Contexts | None = None
+    name: str,
+    entry: Value,
+    findings: Findings,
+    contexts: Contexts | None = None,
+    variables: Mapping[str, Scalar] | None = None,
 ) -> Iterator[Expanded]:
     """All tests of an entry, the last matrix key varying fastest; problems of references go to `findings`.
 
     `contexts` are the sites, the primary one first; None takes them in the order in which the parameters name them.
+    `variables` take the place of values that the entry gives to variables of these names.
     """
+    entry = _with_variables(entry, variables or {}, findings)
     given = entry.get("matrix")
     matrix = _Filler({}, findings).fill(given) if given else None
     axes = _axes(matrix)
@@ -76,6 +82,20 @@ def expand(
         names.add(full_name)
         filled, order = _fill_entry(entry, matrix, {**chosen, **unusable}, findings, contexts)
         yield Expanded(full_name, filled, order)
+
+
+def _with_variables(entry: Value, given: Mapping[str, Scalar], findings: Findings) -> Value:
+    """The entry as if the file gave these values to its variables."""
+    value = entry.get("variables")
+    known = _fields(value) if value else {}
+    for name in given:
+        if name not in known:
+            hint = findings.suggest(name, known)
+            findings.add(value or entry, f"this test has no variable {shown(name)}", hint)
+    if value is None or not given:
+        return entry
+    others = {name: known[name].like(given[name]) for name in given if name in known}
+    return entry.like({**_fields(entry), "variables": value.like({**known, **others})})
 
 
 def _fill_entry(

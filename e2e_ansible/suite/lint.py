@@ -18,7 +18,7 @@ from e2e_ansible.suite.workflow import TypedStep, all_steps
 __all__ = ["lint"]
 
 #: Of services that a check may need, what to write to get one.
-_PARAMETERS = {"backup": "true", "exporter": "true", "proxy": "haproxy"}
+_PARAMETERS = {"backup": "true", "sites": "{site_a: 1, site_b: 1}", "exporter": "true", "proxy": "haproxy"}
 
 
 def lint(
@@ -72,6 +72,8 @@ class _StepLinter:
             return
         for field, node in step.type.node_names(step.options) if self.nodes else ():
             self._lint_node(_named(step.value, field, node), node)
+        for field, site in step.type.site_names(step.options) if self.entry else ():
+            self._lint_site(at(step.value, (field,)), site)
         for field, index, name in step.type.check_names(step.options):
             self._lint_check(at(step.value, (field, index)), name)
         for requirement in step.type.requires(step.options) if self.provider else ():
@@ -83,6 +85,12 @@ class _StepLinter:
     def _lint_node(self, place: Value, node: str) -> None:
         if node not in self.nodes:
             self.findings.add(place, f"this test has no node {shown(node)}", self._the_nodes())
+
+    def _lint_site(self, place: Value, site: str) -> None:
+        sites = (self.entry.parameters.sites if self.entry else None) or {}
+        if site not in sites:
+            hint = self.findings.suggest(site, sites) if sites else "name two in the parameter 'sites'"
+            self.findings.add(place, f"this test has no site {shown(site)}", hint)
 
     def _the_nodes(self) -> str:
         if len(self.nodes) == 1:
@@ -137,8 +145,14 @@ class _StepLinter:
             self.findings.add(
                 place, f"{shown(given)} in check {check.name!r} is no number of seconds", "write 5 or 0.5"
             )
+        elif argument == "bytes" and not given.isdecimal():
+            self.findings.add(
+                place, f"{shown(given)} in check {check.name!r} is no number of bytes", "write 0 or 16777216"
+            )
         elif argument == "node" and self.nodes:
             self._lint_node(place, given)
+        elif argument == "site" and self.entry:
+            self._lint_site(place, given)
 
 
 def _usage(check: Check) -> str:

@@ -20,7 +20,7 @@ from e2e_ansible.suite.document import read_bytes, read_document
 from e2e_ansible.suite.expand import Expanded, expand
 from e2e_ansible.suite.findings import Findings
 from e2e_ansible.suite.lint import lint
-from e2e_ansible.suite.model import Contexts, SourceRef, Step, Suite, Test, TestEntry
+from e2e_ansible.suite.model import Contexts, Scalar, SourceRef, Step, Suite, Test, TestEntry
 from e2e_ansible.suite.value import Place, Value, plain, shown
 from e2e_ansible.suite.vocabulary import Vocabulary
 from e2e_ansible.suite.workflow import TypedStep, read_workflow
@@ -39,6 +39,8 @@ def load_suite(
     vocabulary: Vocabulary | None = None,
     provider: str | None = None,
     contexts: Contexts | None = None,
+    variables: Mapping[str, Scalar] | None = None,
+    entry: str | None = None,
 ) -> Suite:
     """Read, check and expand a suite file.
 
@@ -47,6 +49,8 @@ def load_suite(
         vocabulary: the known words; by default what is built in or registered.
         provider: use this one in place of what the tests say.
         contexts: the sites, the primary one first; by default in the order of the parameter `sites`.
+        variables: values in place of those that the file gives to variables of these names.
+        entry: only the tests of this entry of the file are read.
 
     Raises:
         SuiteError: the file has problems; it lists all of them.
@@ -56,7 +60,15 @@ def load_suite(
     findings = Findings(os.fspath(path))
     content = read_bytes(Path(path), findings)
     findings.raise_if_any()
-    return parse_suite(content or b"", path, vocabulary=vocabulary, provider=provider, contexts=contexts)
+    return parse_suite(
+        content or b"",
+        path,
+        vocabulary=vocabulary,
+        provider=provider,
+        contexts=contexts,
+        variables=variables,
+        entry=entry,
+    )
 
 
 def parse_suite(
@@ -66,6 +78,8 @@ def parse_suite(
     vocabulary: Vocabulary | None = None,
     provider: str | None = None,
     contexts: Contexts | None = None,
+    variables: Mapping[str, Scalar] | None = None,
+    entry: str | None = None,
 ) -> Suite:
     """As `load_suite`, for content that has been read already; `path` only names it and gives its format."""
     words = vocabulary or Vocabulary.default()
@@ -78,9 +92,10 @@ def parse_suite(
     root = read_document(content, file.suffix.lower(), findings)
     tests: list[Test] = []
     if root is not None:
-        loader = _Loader(words, provider, contexts, findings)
+        loader = _Loader(words, provider, contexts, findings, variables or {})
         for found in _entries(root, file.stem, findings):
-            tests.extend(loader.tests(found))
+            if entry in (None, found.name):
+                tests.extend(loader.tests(found))
     findings.raise_if_any()
     return Suite(file=file, digest=hashlib.sha256(content).hexdigest(), tests=tuple(tests))
 
@@ -151,11 +166,12 @@ class _Loader:
     provider: str | None
     contexts: Contexts | None
     findings: Findings
+    variables: Mapping[str, Scalar]
 
     def tests(self, found: _Entry) -> Iterator[Test]:
         """All tests of an entry that could be read; the others left problems."""
         positions = dict(_positions(found.value, "", self.findings.file))
-        for expanded in expand(found.name, found.value, self.findings, self.contexts):
+        for expanded in expand(found.name, found.value, self.findings, self.contexts, self.variables):
             steps = read_workflow(expanded.name, expanded.value, self.words.step_types, self.findings)
             entry = self._entry(found, expanded)
             provider = self._provider(expanded.value)

@@ -33,7 +33,8 @@ def schema(vocabulary: Vocabulary | None = None) -> Schema:
         "reference": {
             "type": "string",
             "pattern": r"\$\{[^}]+\}",
-            "description": "Text with ${matrix.x}, ${variables.x}, ${parameters.x}, ${context.x}, ${foreach.x}, ${steps.NAME.FIELD}",
+            "description": "Text with ${matrix.x}, ${variables.x}, ${parameters.x}, ${context.x}, ${foreach.x},"
+            " ${steps.NAME.FIELD}",
         },
         "check": _check(words.checks),
         "step": _step(words.step_types),

@@ -33,6 +33,28 @@ options:
       - Where a proxy is, one logical message is committed through it from the controller.
     type: bool
     default: false
+  exporter:
+    description: Of the services look at the exporter.
+    type: bool
+    default: false
+  backup:
+    description: Of the services look at the backups.
+    type: bool
+    default: false
+  load:
+    description:
+      - Read how busy the node is; processor, memory, the disk with the data, a restore by pgBackRest that is under way.
+      - The processor is read as counters. Two looks give how busy it was between them.
+    type: bool
+    default: false
+  system:
+    description: Ask the service manager for its state and for units that failed.
+    type: bool
+    default: true
+  read_only:
+    description: Commit no message. Whether PostgreSQL takes writes is then not known.
+    type: bool
+    default: false
   amcheck:
     description:
       - Run amcheck over all tables and B-trees, and compare the checksum of every block that lies on disk.

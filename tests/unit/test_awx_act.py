@@ -39,6 +39,11 @@ def act(step: str, **more: Any) -> dict[str, Any]:
             "did you mean 'cluster_status'?",
         ),
         ({"step": "init", "parameters": {"cluster_size": 0}}, "e2e_parameters", ""),
+        (
+            {"step": "deploy", "parameters": {"database": "patroni", "sites": {"site_a": 1, "site_b": 1}}},
+            "tests with sites are not run by jobs of AWX",
+            "e2e-ansible run SUITE",
+        ),
     ],
 )
 def test_what_is_wrong_is_said_with_the_nearest_right(asked: dict[str, Any], words: str, hint: str) -> None:

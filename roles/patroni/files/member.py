@@ -18,6 +18,8 @@ UNIT = "patroni.service"
 CONFIGURATION = Path("/etc/patroni/config.yml")
 LOADED = Path("/run/e2e-patroni.loaded")
 LEADERS = ("leader", "master", "primary")
+STANDBY_LEADER = "standby_leader"
+FOLLOWED = "standby_cluster"
 RUNNING = ("running", "streaming")
 
 
@@ -83,8 +85,8 @@ class Cluster:
         return found if isinstance(found, dict) else {}
 
     def leader(self, members):
-        """The name of the one leader, None without one."""
-        leaders = [member["name"] for member in members if member["role"] in LEADERS]
+        """The name of the one leader, of a standby cluster too; None without one."""
+        leaders = [member["name"] for member in members if member["role"] in (*LEADERS, STANDBY_LEADER)]
         return leaders[0] if len(leaders) == 1 else None
 
     def why_not(self):
@@ -111,6 +113,8 @@ class Cluster:
         away = sorted(set(self.wanted["addresses"]) - {leader} - streaming)
         if away:
             return f"{', '.join(away)} do not stream from {leader}"
+        if self.follows(leader):
+            return ""
         synchronous = [row for row in rows if row.get("sync_state") in ("sync", "quorum")]
         if (
             self.wanted["dynamic"].get("synchronous_mode")
@@ -120,18 +124,30 @@ class Cluster:
             return "no replica is synchronous yet"
         return ""
 
-    def differs(self):
+    def follows(self, leader):
+        """Whether the leader is a standby of another cluster, or is becoming one."""
+        return self.read("patroni", leader).get("role") not in LEADERS
+
+    def desired(self, there):
+        """The wanted settings. Whom a cluster follows was decided when it began, or later by a switchover."""
+        wanted = {key: value for key, value in self.wanted["dynamic"].items() if key != FOLLOWED}
+        return {**wanted, FOLLOWED: there[FOLLOWED]} if there.get(FOLLOWED) else wanted
+
+    def differs(self, there):
         """Whether the settings in etcd are others than the wanted ones."""
-        return self.read("config") != self.wanted["dynamic"]
+        return there != self.desired(there)
 
     def settled(self, leader):
         """What is missing in the settings; the leader writes them, then restarts before the others when it must."""
         patience = self.wanted["dynamic"]["loop_wait"] + 1  # a member reads the settings so often
         fresh = self.reconfigured is not None and time.monotonic() - self.reconfigured < patience
-        if self.differs():
+        there = self.read("config")
+        if not there:
+            return "Patroni does not tell the settings of the cluster"
+        if self.differs(there):
             if leader == self.wanted["name"] and not fresh:
                 say("changed: settings of the cluster")
-                self.ask("config", method="PUT", body=self.wanted["dynamic"])
+                self.ask("config", method="PUT", body=self.desired(there))
             if not fresh:
                 self.reconfigured = time.monotonic()
             return "the settings of the cluster are not those wanted"
@@ -169,6 +185,29 @@ class Cluster:
             if time.monotonic() > self.ends:
                 refuse(f"{first} did not begin the cluster within {self.wanted['seconds']} s")
             time.sleep(0.3)
+
+
+def tell_etcd(wanted, call, **fields):
+    """The answer of the first member of etcd that gives one."""
+    body = {name: base64.b64encode(text.encode()).decode() for name, text in fields.items()}
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    for host in wanted["etcd"]:
+        try:
+            with opener.open(f"http://{host}/v3/kv/{call}", json.dumps(body).encode(), timeout=5) as answer:
+                return json.load(answer)
+        except OSError:
+            continue
+    return refuse(f"none of {', '.join(wanted['etcd'])} answers for etcd")
+
+
+def begin_as_standby(wanted):
+    """A fresh cluster that follows another one is told so before it begins; one that has settings keeps them."""
+    fresh = not Path(wanted["data"], "PG_VERSION").exists()
+    if not wanted["dynamic"].get(FOLLOWED) or wanted["first"] != wanted["name"] or not fresh:
+        return
+    key = f"/service/{wanted['scope']}/config"
+    if not tell_etcd(wanted, "range", key=key).get("count"):
+        tell_etcd(wanted, "put", key=key, value=json.dumps(wanted["dynamic"]))
 
 
 def is_stale():
@@ -221,6 +260,7 @@ def start(wanted, cluster):
         if not apply:
             return False
         cluster.wait_for_first()
+        begin_as_standby(wanted)
         systemctl("daemon-reload")
         systemctl("reset-failed", UNIT)
         systemctl("start", UNIT)
@@ -242,11 +282,12 @@ def main():
     runs = start(wanted, cluster)
     if wanted["mode"] == "check":
         leader, missing = cluster.why_not() if runs else (None, "")
-        if runs and not missing and cluster.differs():
+        if runs and not missing and cluster.differs(cluster.read("config")):
             say("changed: settings of the cluster")
-        say(f"leader={leader or ''}")
-        return
-    say(f"leader={cluster.wait()}")
+    else:
+        leader = cluster.wait()
+    # A standby cluster has a leader too, which takes no writes.
+    say(f"leader={'' if leader is None or cluster.follows(leader) else leader}")
 
 
 main()

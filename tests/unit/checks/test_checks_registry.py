@@ -55,6 +55,11 @@ BUILT_IN = (
     "backup_healthy",
     "exporter_up",
     "proxy_writes",
+    "site_primary",
+    "site_standby",
+    "site_lag",
+    "site_fenced",
+    "site_absent",
 )
 
 

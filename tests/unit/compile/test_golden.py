@@ -77,6 +77,7 @@ def test_every_option_of_every_step_type_is_in_some_suite(words: Vocabulary) -> 
         "timeout_seconds",
         "when",
         "background",
+        "phase",
     }
     missing = [
         f"{name}: {key}"

@@ -122,7 +122,7 @@ def test_a_wrong_shape_is_told(text: str, expected: str, problems: Problems) -> 
 
 
 def test_a_step_without_a_type_lists_the_types(problems: Problems) -> None:
-    assert "this step has no 'step' (known: crash_node, " in problems("workflow: [{}]")[0]
+    assert "this step has no 'step' (known: backup_site, " in problems("workflow: [{}]")[0]
 
 
 ENTRIES = [
