@@ -18,6 +18,7 @@ from e2e_ansible.faults.partition import Partition
 from e2e_ansible.faults.power import Crash, Panic, PowerOff, Reboot, Stop
 from e2e_ansible.faults.pressure import CpuPressure, MemoryPressure
 from e2e_ansible.faults.process import Kill, Pause
+from e2e_ansible.faults.services import DelayRestore, KillObservability, PauseBackup
 from e2e_ansible.faults.shaping import Latency, Loss
 from e2e_ansible.names import suggestion
 
@@ -36,6 +37,9 @@ _BUILT_IN: tuple[type[Fault[Any]], ...] = (
     CpuPressure,
     ClockJump,
     Corruption,
+    PauseBackup,
+    DelayRestore,
+    KillObservability,
     Crash,
     Panic,
     PowerOff,

@@ -74,6 +74,10 @@ def test_options_cannot_become_programs() -> None:
         options_of(fault_named("kill"), {"unit": "$(reboot)"})
     with pytest.raises(UsageError, match="relation"):
         options_of(fault_named("corruption"), {"relation": "a'; drop table b; --"})
+    with pytest.raises(UsageError, match="timer"):
+        options_of(fault_named("pause_backup"), {"timer": "e2e-backup.service"})
+    with pytest.raises(UsageError, match="unit"):
+        options_of(fault_named("kill_observability"), {"unit": "a b"})
 
 
 @pytest.mark.parametrize("unit", ["ssh", "sshd.service", "systemd-networkd", "dbus", "e2e-heal-x"])
