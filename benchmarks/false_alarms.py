@@ -240,11 +240,46 @@ def family_row(kind: str, trials: int, seed: int = SEED) -> list[str]:
     return [kind, *(f"{100 * count / trials:.1f}" for count in counts)]
 
 
+#: How many baselines, for the table of a whole comparison.
+AMONG = (1, 8, 10, 20)
+AMONG_KINDS = ("normal", "runs differ")
+AMONG_STEPS = (0.0, *STEPS[2:])
+AMONG_HEAD = (
+    "baselines",
+    "series",
+    "any alarm, none changed",
+    *(f"step of {step:.0%} of one found" for step in AMONG_STEPS[1:]),
+)
+
+
+def among_row(baselines: int, kind: str, trials: int, seed: int = SEED) -> list[str]:
+    """Percents of comparisons of ten metrics, of which none or one changed, by the rule as `compare` has it."""
+    counts = []
+    for step in AMONG_STEPS:
+        random = Random(f"{seed}/among/{baselines}/{kind}/{step}")
+        counts.append(sum(_among_trial(baselines, KINDS[kind], step, random) for _ in range(trials)))
+    return [f"{baselines}", kind, *(f"{100 * count / trials:.1f}" for count in counts)]
+
+
+def _among_trial(baselines: int, kind: Kind, step: float, random: Random) -> bool:
+    """Whether the metric that changed is found; if none did, whether there is any alarm."""
+    *before, after = ({str(one): kind(random) for one in range(METRICS)} for _ in range(baselines + 1))
+    after["0"] = [(1 + step) * one for one in after["0"]]
+    found = compare(_run("new", after), [_run(f"b{place}", one) for place, one in enumerate(before)])
+    if step:
+        return any(one.metric == "0" and one.outcome is Outcome.REGRESSION for one in found.changes)
+    return any(one.outcome in (Outcome.REGRESSION, Outcome.IMPROVEMENT) for one in found.changes)
+
+
+AMONG_WORDS = f"{METRICS} metrics by the honest rule as `compare` has it, of which none changed, or one:"
+
+
 def tables(trials: int) -> str:
-    """All three, with the seed and the number of trials."""
+    """All four, with the seed and the number of trials."""
     steps = [step_row(way, kind, trials) for way in WAYS for kind in KINDS]
     drifts = [drift_row(name, trials) for name in DRIFTS]
     families = [family_row(kind, trials) for kind in KINDS]
+    among = [among_row(count, kind, trials) for count in AMONG for kind in AMONG_KINDS]
     error = 196 * math.sqrt(0.25 / trials)
     return "\n\n".join(
         [
@@ -255,6 +290,8 @@ def tables(trials: int) -> str:
             table(DRIFT_HEAD, drifts),
             f"At least one alarm among {METRICS} metrics, none of which changed, 1 baseline, `between` 0:",
             table(FAMILY_HEAD, families),
+            AMONG_WORDS,
+            table(AMONG_HEAD, among),
         ]
     )
 

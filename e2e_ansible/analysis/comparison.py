@@ -24,7 +24,11 @@ __all__ = ["compare", "drift"]
 
 @dataclass(frozen=True)
 class _Question:
-    """One metric before it is answered: the answer may need to know all the others."""
+    """One metric before it is answered: the answer may need to know all the others.
+
+    `silent`: its totals allow only one outcome, as of a rate at which nothing ever failed. It cannot alarm, so it does
+    not count among the metrics for which the chances are corrected (Tarone 1990).
+    """
 
     metric: str
     kind: Kind
@@ -36,6 +40,7 @@ class _Question:
     counts: tuple[int, int]
     matter: float
     shift: Shift
+    silent: bool = False
 
     def answered(self, decision: Decision, adjusted: float | None) -> Change:
         tested = adjusted is not None
@@ -147,8 +152,9 @@ def _honest(new: SeriesSet, baselines: Sequence[SeriesSet], rule: Rule) -> list[
 
 
 def _answers(questions: Sequence[_Question], rule: Rule) -> list[Change]:
-    corrected = holm([one.shift.p for one in questions])
-    return [_answer(one, p, rule, len(questions)) for one, p in zip(questions, corrected, strict=True)]
+    speaking = [one for one in questions if not one.silent]
+    corrected = dict(zip(map(id, speaking), holm([one.shift.p for one in speaking]), strict=True))
+    return [_answer(one, corrected.get(id(one), 1.0), rule, max(1, len(speaking))) for one in questions]
 
 
 def _of_values(metric: str, series: Series, runs: Sequence[tuple[float, ...]], rule: Rule) -> _Question:
@@ -181,6 +187,7 @@ def _rank_shift(
 
 
 def _of_rate(metric: str, before: Tally, after: Tally, rule: Rule) -> _Question:
+    whole = before + after
     return _Question(
         metric=metric,
         kind="rate",
@@ -192,6 +199,7 @@ def _of_rate(metric: str, before: Tally, after: Tally, rule: Rule) -> _Question:
         counts=(before.trials, after.trials),
         matter=rule.points,
         shift=rate_shift(before, after, rule.alpha),
+        silent=whole.trials in (whole.passed, whole.failed),
     )
 
 

@@ -11,19 +11,27 @@ from e2e_ansible.analysis.percentiles import Percentiles
 from e2e_ansible.analysis.proportion import LEVEL, Proportion, trials_needed
 from e2e_ansible.analysis.rule import Method, Outcome
 
-__all__ = ["comparison_lines", "flake_line", "percentile_line", "rate_sentence"]
+__all__ = [
+    "change_words",
+    "comparison_lines",
+    "flake_line",
+    "floored",
+    "percentile_line",
+    "raised",
+    "rate_sentence",
+]
 
 _DIGITS = 4
 
 
-def _floored(share: float) -> str:
+def floored(share: float) -> str:
     """A share in percent, rounded down: what is shown is never said too high. As many digits as 99.97 needs."""
     digits = next((few for few in range(_DIGITS) if share < 1 - 10 ** -(few + 2)), _DIGITS)
     # What was computed may stand a bit below a round number.
     return f"{math.floor(share * 100 * 10**digits + 1e-9) / 10**digits:.{digits}f} %"
 
 
-def _raised(share: float) -> str:
+def raised(share: float) -> str:
     """A share in percent, rounded up; as many digits as 0.03 needs."""
     digits = next((few for few in range(_DIGITS) if share > 10 ** -(few + 2)), _DIGITS) if share else 0
     return f"{math.ceil(share * 100 * 10**digits - 1e-9) / 10**digits:.{digits}f} %"
@@ -44,10 +52,10 @@ def rate_sentence(found: Proportion, asked: float = LEVEL) -> str:
     open_ = f" ({tally.unknown} not known)" if tally.unknown else ""
     begin = f"{tally.passed} of {tally.trials}{open_} shows"
     if found.at_least >= asked:
-        return f"{begin} at least {_floored(found.at_least)}"
+        return f"{begin} at least {floored(found.at_least)}"
     if found.at_most < asked:
-        return f"{begin} at most {_raised(found.at_most)}, less than {_asked(asked)}"
-    return f"{begin} at least {_floored(found.at_least)}, not {_asked(asked)}{_more(found, asked)}"
+        return f"{begin} at most {raised(found.at_most)}, less than {_asked(asked)}"
+    return f"{begin} at least {floored(found.at_least)}, not {_asked(asked)}{_more(found, asked)}"
 
 
 def _more(found: Proportion, asked: float) -> str:
@@ -86,10 +94,10 @@ def flake_line(found: Flake) -> str:
         return f"{found.step}: unknown{open_ or ', never run'}"
     seen = f"{found.step}: {found.steadiness}, {failing.tally.passed} of {failing.tally.trials} failed"
     if found.steadiness is Steadiness.STEADY:
-        return f"{seen}, at most {_raised(failing.at_most)}{open_}"
+        return f"{seen}, at most {raised(failing.at_most)}{open_}"
     if found.steadiness is Steadiness.BROKEN:
-        return f"{seen}, at least {_floored(failing.at_least)}{open_}"
-    return f"{seen}, between {_floored(failing.low)} and {_raised(failing.high)}{open_}"
+        return f"{seen}, at least {floored(failing.at_least)}{open_}"
+    return f"{seen}, between {floored(failing.low)} and {raised(failing.high)}{open_}"
 
 
 _ORDER = (Outcome.REGRESSION, Outcome.INCONCLUSIVE, Outcome.IMPROVEMENT, Outcome.NO_CHANGE)
@@ -109,11 +117,16 @@ def comparison_lines(found: Comparison) -> Iterator[str]:
 
 
 def _change_line(one: Change) -> str:
+    return f"{one.outcome}: {one.metric} {change_words(one)}: {one.reason}"
+
+
+def change_words(one: Change) -> str:
+    """From what to what it moved, and by how much: `10.2s to 12.4s (+21.6 %, +18.0 to +25.1)`."""
     rate = one.kind == "rate"
     before, after = (
         (_rate(one.before), _rate(one.after)) if rate else (_value(one.before, one), _value(one.after, one))
     )
-    return f"{one.outcome}: {one.metric} {before} to {after}{_size(one)}: {one.reason}"
+    return f"{before} to {after}{_size(one)}"
 
 
 def _rate(share: float) -> str:

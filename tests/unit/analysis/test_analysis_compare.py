@@ -158,6 +158,25 @@ def test_the_same_change_among_many_metrics_must_be_clearer() -> None:
     assert among.changes[0].reason == "too few values to show anything"
 
 
+def test_rates_at_which_nothing_ever_failed_cost_the_others_nothing() -> None:
+    def with_rates(name: str, centre: float, rates: dict[str, Tally]) -> SeriesSet:
+        return SeriesSet(name=name, series={"m": Series(values=cycles(centre, len(name)))}, rates=rates)
+
+    def adjusted(new: dict[str, Tally], old: dict[str, Tally]) -> float | None:
+        found = compare(with_rates("new", 10.3, new), [with_rates("before", 10, old)], SAME)
+        return next(one.adjusted for one in found.changes if one.metric == "m")
+
+    many = {str(number): Tally(passed=30) for number in range(20)}
+    failed = {name: Tally(passed=29, failed=1) for name in many}
+    alone = adjusted({}, {})
+    assert alone is not None and alone < 0.04
+    assert adjusted(many, many) == alone
+    costly = adjusted(failed, many)
+    assert costly is not None and costly == pytest.approx(21 * alone)
+    found = compare(with_rates("new", 10, many), [with_rates("before", 10, many)], SAME)
+    assert {one.outcome for one in found.changes if one.kind == "rate"} == {Outcome.INCONCLUSIVE}
+
+
 @pytest.mark.parametrize("rule", [Rule(), RATIO])
 def test_what_only_one_side_has_is_told_and_not_judged(rule: Rule) -> None:
     old = SeriesSet(name="old", series={"gone": Series(values=(1,)), "empty": Series(values=())})

@@ -7,6 +7,9 @@ import re
 import pytest
 
 from benchmarks.false_alarms import (
+    AMONG,
+    AMONG_HEAD,
+    AMONG_KINDS,
     BEGIN,
     DRIFT_HEAD,
     DRIFTS,
@@ -18,6 +21,7 @@ from benchmarks.false_alarms import (
     STEP_HEAD,
     TRIALS,
     WAYS,
+    among_row,
     drift_row,
     family_row,
     step_row,
@@ -64,6 +68,9 @@ def test_the_page_has_every_row_and_says_how_it_was_made() -> None:
     assert [row[:2] for row in written(STEP_HEAD)] == [[way, kind] for way in WAYS for kind in KINDS]
     assert [row[0] for row in written(DRIFT_HEAD)] == list(DRIFTS)
     assert [row[0] for row in written(FAMILY_HEAD)] == list(KINDS)
+    assert [row[:2] for row in written(AMONG_HEAD)] == [
+        [str(count), kind] for count in AMONG for kind in AMONG_KINDS
+    ]
     assert re.search(rf"Seed {SEED}, {TRIALS} comparisons per number", made())
 
 
@@ -86,6 +93,14 @@ def test_the_table_of_many_metrics_is_what_comes_out(kind: str) -> None:
     assert disagreements(told, family_row(kind, SHORT, OTHER_SEED), SHORT, 1) == []
 
 
+@pytest.mark.parametrize("kind", AMONG_KINDS)
+@pytest.mark.parametrize("baselines", AMONG)
+def test_the_table_of_a_whole_comparison_is_what_comes_out(baselines: int, kind: str) -> None:
+    told = next(row for row in written(AMONG_HEAD) if row[:2] == [str(baselines), kind])
+    few = 5
+    assert disagreements(told, among_row(baselines, kind, few, OTHER_SEED), few, 2) == []
+
+
 def test_the_same_seed_gives_the_same_numbers() -> None:
     (way, *_), (kind, *_) = WAYS, KINDS
     assert step_row(way, kind, 5) == step_row(way, kind, 5)
@@ -106,6 +121,7 @@ def test_a_table_of_something_else_is_noticed() -> None:
 def test_the_honest_rule_keeps_its_promise_where_its_assumptions_hold() -> None:
     """At most 1 % of alarms, both ways, and three standard errors of the simulation."""
     limit = 1 + 3 * (1 * 99 / TRIALS) ** 0.5
+    assert all(float(alarms) <= limit for _, _, alarms, *_ in written(AMONG_HEAD))
     for way, kind, regression, improvement, *_ in written(STEP_HEAD):
         known = kind in {"normal", "heavy tails"} or "5 baselines" in way
         if way.startswith("honest") and known:
