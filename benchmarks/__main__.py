@@ -20,6 +20,7 @@ import ansible.release
 import ansible_runner  # noqa: F401  # imported before anything is timed
 
 from benchmarks import compile as compiling
+from benchmarks.analysis import analysis
 from benchmarks.endings import endings
 from benchmarks.failover import failover
 from benchmarks.hosts import hosts, ssh_hosts
@@ -65,6 +66,10 @@ SECTIONS: Mapping[str, Section] = {
     ),
     "failover": Section(
         "Failovers of Patroni on local nodes", lambda folder, quick: failover(folder, 1 if quick else 10)
+    ),
+    "analysis": Section(
+        "Analyzing simulated soaks",
+        lambda folder, quick: analysis(folder, (100,) if quick else (100, 1000, 10_000)),
     ),
     "compile": Section(
         "Loading and compiling", lambda folder, quick: compiling.report(100 if quick else 1000)

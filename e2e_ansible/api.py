@@ -52,7 +52,7 @@ from e2e_ansible.steps.base import CompileContext, CompiledStep, StepType, Unsaf
 from e2e_ansible.steps.judgement import Judgement, Replay
 from e2e_ansible.steps.registry import register, step_types
 from e2e_ansible.suite.load import load_suite
-from e2e_ansible.suite.model import Keep, StepOptions, Suite
+from e2e_ansible.suite.model import Contexts, Keep, StepOptions, Suite
 from e2e_ansible.verdict import Cause, Status, Verdict
 
 __all__ = [
@@ -98,15 +98,23 @@ __all__ = [
 RUNS = Path("runs")
 
 
-def load(path: str | os.PathLike[str], *, provider: str | None = None, allow_plugins: bool = False) -> Suite:
+def load(
+    path: str | os.PathLike[str],
+    *,
+    provider: str | None = None,
+    allow_plugins: bool = False,
+    contexts: Contexts | None = None,
+) -> Suite:
     """Read, check and expand a suite file. With `allow_plugins` the code in `e2e_plugins` beside it is run first.
+
+    `contexts` are its sites, the primary one first.
 
     Raises:
         SuiteError: the file, or a plugin of it, has problems; all of them are in `problems`.
         UnsupportedSteps: its only problems are steps the provider cannot do (also a NotImplementedError).
     """
     load_folder(real_folder(path), allowed=allow_plugins)
-    return load_suite(path, provider=provider)
+    return load_suite(path, provider=provider, contexts=contexts)
 
 
 def plan(suite: Suite, *, tests: Sequence[str] = ()) -> tuple[Plan, ...]:

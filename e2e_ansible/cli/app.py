@@ -9,10 +9,12 @@ import typer
 from e2e_ansible import __version__
 from e2e_ansible.cli.analyze import analyze
 from e2e_ansible.cli.awx import awx
+from e2e_ansible.cli.compare import compare
 from e2e_ansible.cli.destroy import destroy
 from e2e_ansible.cli.doctor import doctor
 from e2e_ansible.cli.group import Group
 from e2e_ansible.cli.heal import heal
+from e2e_ansible.cli.history import history
 from e2e_ansible.cli.listing import list_tests
 from e2e_ansible.cli.plan import plan
 from e2e_ansible.cli.providers import providers
@@ -23,6 +25,7 @@ from e2e_ansible.cli.resume import resume
 from e2e_ansible.cli.role import role
 from e2e_ansible.cli.run import run
 from e2e_ansible.cli.schema import schema
+from e2e_ansible.cli.shrink import shrink
 from e2e_ansible.cli.validate import validate
 
 __all__ = ["app"]
@@ -62,8 +65,11 @@ for _command in (
     validate,
     report,
     analyze,
+    compare,
+    history,
     rerun,
     resume,
+    shrink,
     heal,
     destroy,
     reap,

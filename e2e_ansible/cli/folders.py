@@ -12,7 +12,7 @@ from e2e_ansible.errors import HarnessError, UsageError
 if TYPE_CHECKING:
     from e2e_ansible.run.folder import RunFolder
 
-__all__ = ["find_real_run", "find_run", "shown"]
+__all__ = ["find_real_run", "find_run", "newest_first", "shown"]
 
 
 def find_run(named: Path | None, runs: Path) -> RunFolder:
@@ -24,7 +24,7 @@ def find_run(named: Path | None, runs: Path) -> RunFolder:
     from e2e_ansible.run.folder import RunFolder
 
     if named is None:
-        newest = next((run for run in _newest_first(runs) if not _is_dry(run)), None)
+        newest = next((run for run in newest_first(runs) if not _is_dry(run)), None)
         if newest is None:
             raise UsageError(
                 f"there is no run in {runs}", hint="name a run folder, or where they are: --runs"
@@ -33,7 +33,7 @@ def find_run(named: Path | None, runs: Path) -> RunFolder:
     for path in (named, runs / named.name):
         if os.path.isdir(path):  # noqa: PTH112  # unlike Path.is_dir it takes a name of any length
             return RunFolder.open(path)
-    newest = next(_newest_first(runs), None)
+    newest = next(newest_first(runs), None)
     hint = f"the newest in {runs} is {newest.run_id}" if newest else f"there is none in {runs}; see --runs"
     raise UsageError(f"there is no run {str(named)!r}", hint=hint)
 
@@ -59,7 +59,8 @@ def shown(path: Path) -> str:
         return str(path)
 
 
-def _newest_first(runs: Path) -> Iterator[RunFolder]:
+def newest_first(runs: Path) -> Iterator[RunFolder]:
+    """The runs in a folder."""
     from e2e_ansible.run.folder import RunFolder
 
     found = [RunFolder.open(path.parent) for path in runs.glob("*/run.json") if path.is_file()]

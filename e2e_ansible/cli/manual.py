@@ -38,10 +38,19 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "validate": ("e2e-ansible validate suites",),
     "report": ("e2e-ansible report", "e2e-ansible report runs/20261121-081500-a1b2c3 --json"),
     "analyze": ("e2e-ansible analyze", "e2e-ansible analyze 20261121-081500-a1b2c3 --write"),
+    "compare": (
+        "e2e-ansible compare 20261122-081500-d4e5f6 20261121-081500-a1b2c3 --check-regressions",
+        "e2e-ansible compare 20261122-081500-d4e5f6 20261121-081500-a1b2c3 --rule ratio --html compare.html",
+    ),
+    "history": ("e2e-ansible history", "e2e-ansible history runs --suite switchover.yaml --last 10 --csv"),
     "rerun": ("e2e-ansible rerun --failed",),
     "resume": (
         "e2e-ansible resume",
         "e2e-ansible resume 20261121-081500-a1b2c3 --suite suites/quickstart.yaml",
+    ),
+    "shrink": (
+        "e2e-ansible shrink",
+        "e2e-ansible shrink 20261121-081500-a1b2c3 --repeat 3 --hours 8",
     ),
     "heal": ("e2e-ansible heal", "e2e-ansible heal 20261121-081500-a1b2c3"),
     "destroy": ("e2e-ansible destroy 20261121-081500-a1b2c3",),

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from e2e_ansible.engine.name import EngineName
+from e2e_ansible.notify.when import NotifyOn
 
 if TYPE_CHECKING:
+    from e2e_ansible.notify.notifier import Notifier
     from e2e_ansible.run.context import RunOptions
 
 __all__ = [
@@ -21,8 +23,12 @@ __all__ = [
     "Keep",
     "KeepPolicy",
     "MaxNodes",
+    "Notify",
+    "Otel",
     "Parallel",
+    "PrometheusFile",
     "Provider",
+    "Pushgateway",
     "RunArgument",
     "RunTest",
     "Runs",
@@ -30,6 +36,8 @@ __all__ = [
     "SuiteFile",
     "SuiteFiles",
     "Verbose",
+    "When",
+    "notifier_for",
     "run_options",
 ]
 
@@ -99,6 +107,70 @@ Debug = Annotated[
     bool,
     typer.Option("--debug", envvar="E2E_DEBUG", help="Ansible's debug output; a traceback for a bug."),
 ]
+Notify = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--notify",
+        metavar="TARGET",
+        envvar="E2E_NOTIFY",
+        help="Tell webhook:URL, slack:URL or mailto:ADDRESS; @FILE or env:NAME holds it. May be repeated.",
+    ),
+]
+When = Annotated[
+    NotifyOn,
+    typer.Option(
+        "--notify-on",
+        metavar="WHEN",
+        envvar="E2E_NOTIFY_ON",
+        help=f"What they are told of: {', '.join(NotifyOn)}. Failures include alerts.",
+    ),
+]
+PrometheusFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--prometheus-file",
+        metavar="PATH",
+        envvar="E2E_PROMETHEUS_FILE",
+        help="Keep metrics in this file, for node_exporter's textfile collector.",
+    ),
+]
+Pushgateway = Annotated[
+    str | None,
+    typer.Option(
+        "--pushgateway",
+        metavar="URL",
+        envvar="E2E_PUSHGATEWAY",
+        help="Push metrics to this Pushgateway; @FILE or env:NAME holds its address.",
+    ),
+]
+Otel = Annotated[
+    bool,
+    typer.Option(
+        "--otel",
+        envvar="E2E_OTEL",
+        help="Export spans by OTLP over HTTP, as the variables OTEL_* say.",
+    ),
+]
+
+
+def notifier_for(
+    notify: list[str] | None,
+    notify_on: NotifyOn,
+    prometheus_file: Path | None,
+    pushgateway: str | None,
+    *,
+    otel: bool,
+) -> Notifier | None:
+    """Who is told of a run, None when nobody is.
+
+    Raises:
+        UsageError: a target is none, or a package is missing.
+    """
+    if not (notify or prometheus_file or pushgateway or otel):
+        return None
+    from e2e_ansible.notify.options import NotifyOptions, open_notifier
+
+    return open_notifier(NotifyOptions(notify or (), notify_on, prometheus_file, pushgateway, otel))
 
 
 def run_options(

@@ -22,6 +22,7 @@ from e2e_ansible.cli.options import (
     run_options,
 )
 from e2e_ansible.engine.name import EngineName
+from e2e_ansible.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -51,7 +52,10 @@ def rerun(
     from e2e_ansible.cli.views import run_and_show
     from e2e_ansible.run.engines import open_engine
 
-    tests = _wanted(find_run(run, runs), failed=failed)
+    folder = find_run(run, runs)
+    if folder.manifest().soak is not None:
+        raise UsageError(f"{folder.path} was run in cycles", hint="do them again: run SUITE --cycles 10")
+    tests = _wanted(folder, failed=failed)
     if not tests:
         typer.echo("every test of that run passed; there is nothing to run again", err=True)
         return

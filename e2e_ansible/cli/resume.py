@@ -7,8 +7,24 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from e2e_ansible.cli.options import AllowPlugins, Debug, Engine, JsonLines, RunArgument, Runs, Verbose
+from e2e_ansible.cli.cycles import resume_and_show
+from e2e_ansible.cli.options import (
+    AllowPlugins,
+    Debug,
+    Engine,
+    JsonLines,
+    Notify,
+    Otel,
+    PrometheusFile,
+    Pushgateway,
+    RunArgument,
+    Runs,
+    Verbose,
+    When,
+    notifier_for,
+)
 from e2e_ansible.engine.name import EngineName
+from e2e_ansible.notify.when import NotifyOn
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,17 +47,35 @@ def resume(
     allow_plugins: AllowPlugins = False,
     engine: Engine = EngineName.WARM,
     runs: Runs = Path("runs"),
+    notify: Notify = None,
+    notify_on: When = NotifyOn.FAILURE,
+    prometheus_file: PrometheusFile = None,
+    pushgateway: Pushgateway = None,
+    otel: Otel = False,
 ) -> None:
     """Go on with a run that was killed, lost its power or its terminal, or was interrupted twice.
 
     Steps that have ended stay as they are. A step that was under way is played again, looked at first, or unknown, as
     its type allows. Another plan than that of the run is refused.
     """
-    from e2e_ansible.cli.folders import find_real_run
+    from e2e_ansible.cli.folders import find_real_run, find_run
     from e2e_ansible.cli.views import told
     from e2e_ansible.run.engines import open_engine
     from e2e_ansible.run.resume import resume_run
 
+    notifier = notifier_for(notify, notify_on, prometheus_file, pushgateway, otel=otel)
+    found = find_run(run, runs)
+    if found.manifest().soak is not None:
+        code = resume_and_show(
+            found,
+            engine,
+            suite=suite,
+            json=json,
+            verbose=verbose or debug,
+            allow_plugins=allow_plugins,
+            notifier=notifier,
+        )
+        raise typer.Exit(code)
     folder = find_real_run(run, runs)
 
     def recompile(tests: Sequence[ManifestTest]) -> list[Plan]:
@@ -55,6 +89,7 @@ def resume(
             ),
             json=json,
             verbose=verbose or debug,
+            notifier=notifier,
         )
     raise typer.Exit(code)
 

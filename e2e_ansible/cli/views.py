@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from e2e_ansible.compile.plan import Plan
     from e2e_ansible.engine.protocol import Engine
     from e2e_ansible.judge.result import RunResult
+    from e2e_ansible.notify.notifier import Notifier
     from e2e_ansible.report.notice import Listener
     from e2e_ansible.run.context import RunOptions
     from e2e_ansible.run.folder import RunFolder
@@ -20,7 +21,15 @@ if TYPE_CHECKING:
 __all__ = ["run_and_show", "show", "told", "view"]
 
 
-def run_and_show(plans: list[Plan], options: RunOptions, engine: Engine, *, runs: Path, json: bool) -> int:
+def run_and_show(
+    plans: list[Plan],
+    options: RunOptions,
+    engine: Engine,
+    *,
+    runs: Path,
+    json: bool,
+    notifier: Notifier | None = None,
+) -> int:
     """Run plans under the right view, print the summary, return the exit code."""
     from e2e_ansible.run.session import run_plans
 
@@ -28,12 +37,21 @@ def run_and_show(plans: list[Plan], options: RunOptions, engine: Engine, *, runs
         lambda listener: run_plans(plans, runs=runs, engine=engine, options=options, listeners=[listener]),
         json=json,
         verbose=bool(options.verbosity),
+        notifier=notifier,
     )
 
 
-def told(act: Callable[[Listener], tuple[RunResult, RunFolder]], *, json: bool, verbose: bool) -> int:
+def told(
+    act: Callable[[Listener], tuple[RunResult, RunFolder]],
+    *,
+    json: bool,
+    verbose: bool,
+    notifier: Notifier | None = None,
+) -> int:
     """Run something under the right view, print the summary, return the exit code. That nobody listens is no error."""
-    with view(json=json, verbose=verbose) as listener:
+    from e2e_ansible.notify.notifier import heard
+
+    with view(json=json, verbose=verbose) as seen, heard(notifier, seen) as listener:
         result, folder = act(listener)
     if not json:
         try:

@@ -118,7 +118,7 @@ class _Walk:
 
     def _item(self, step: Step | Shape, state: _State) -> FlowItem:
         shape = _shape(step, self._types)
-        if isinstance(step, Step) and not self._depth:
+        if isinstance(step, Step) and (step.options.phase or not self._depth):
             self._phase = step.options.phase or ""
         if shape is not None:
             return self._group(step, shape, state)
@@ -205,10 +205,11 @@ class _Walk:
         self, shape: Shape, state: _State
     ) -> tuple[tuple[FlowItem, ...], tuple[FlowItem, ...], tuple[FlowItem, ...], set[str]]:
         """Body, rescue and end, and the nodes that may be down after them."""
-        inner = _State(set(state.away))
+        inner, phase = _State(set(state.away)), self._phase
         body = self._branches_of(shape, inner) if shape.parallel else self.sequence(shape.body, inner)
         # Nobody knows how far the body came, nor the rescue.
         rescued = _State(state.away | inner.away | inner.took)
+        self._phase = phase  # a step in the body may have had one of its own
         rescue = self.sequence(shape.rescue, rescued)
         begun = rescued.away | inner.away | rescued.took
         ending = _State(set(begun))

@@ -94,6 +94,7 @@ def situation(
         acknowledged=acknowledged,
         histories=histories or {},
         last_fault=last_fault,
+        contexts=plan.contexts,
     )
 
 

@@ -5,6 +5,8 @@ writes. It is *resurrected* when it surely failed and is there, or when a node t
 success was acknowledged and another such look found it again. A row whose fate is unknown is neither, ever: how many
 of them are there, and how many not, is told apart.
 
+In a cycle of a soak a client may tell how many rows of earlier cycles it found; too few of them are a loss of this one.
+
 Reads of the client itself (`[highest number, how many]`) are looks too, though of counts: too few rows after the last
 acknowledgement are a loss, unless a later read or look finds them, and more rows than were ever tried are a
 resurrection.
@@ -64,6 +66,7 @@ def durability(history: History, looks: Sequence[Look] = ()) -> Durability:
     for look in sorted(looks, key=lambda each: each.at):
         judge.look(look)
     judge.read(exact=not history.torn)
+    judge.recount(history.settings.get("earlier"))
     return judge.verdict()
 
 
@@ -78,7 +81,7 @@ class _Judge:
         self._missed: Ranges = ()
         self._lost: Ranges = ()
         self._risen: Ranges = ()
-        self._short = self._extra = self._examined = 0
+        self._short = self._extra = self._examined = self._earlier = 0
         self._lacking: dict[str, tuple[tuple[int, int], ...]] = {}
         self._last_writer: Look | None = None
         self._notes = Notes()
@@ -154,6 +157,19 @@ class _Judge:
             text += f"but {acked} had been acknowledged: at least {self._short} are lost"
             self._notes.add(Finding(kind="lost", message=text, at=seconds(one.began), operations=(one.id,)))
 
+    def recount(self, earlier: object) -> None:
+        """Hold the last count of the rows of earlier cycles against what had been acknowledged in them."""
+        counted = [one for one in self._reads if _number(one, 2) is not None]
+        last = max(counted, key=lambda one: one.began, default=None)
+        if last is None or not isinstance(earlier, int):
+            return
+        there = _number(last, 2) or 0
+        self._earlier = max(0, earlier - there)
+        if self._earlier:
+            text = f"{last.title} counted {there} rows of earlier cycles at {clock(last.began)}{_by(last)}, "
+            text += f"but {earlier} had been acknowledged in them: at least {self._earlier} are lost"
+            self._notes.add(Finding(kind="lost", message=text, at=seconds(last.began), operations=(last.id,)))
+
     def verdict(self) -> Durability:
         """All fates."""
         rows = self._last_writer.rows if self._last_writer else None
@@ -164,7 +180,7 @@ class _Judge:
             unknown=unknown,
             examined=self._examined,
             lost=tuple(self._lost),
-            lost_count=max(count(self._lost), self._short),
+            lost_count=max(count(self._lost), self._short) + self._earlier,
             resurrected=tuple(self._risen),
             resurrected_count=max(count(self._risen), self._extra),
             lacking={node: rows for node, rows in self._lacking.items() if rows},
@@ -176,10 +192,15 @@ class _Judge:
 
 def _counted(one: Operation) -> int | None:
     """How many rows a read found: the second of `[highest number, how many]`."""
+    return _number(one, 1)
+
+
+def _number(one: Operation, place: int) -> int | None:
     result = one.result
-    if isinstance(result, list | tuple) and len(result) == 2 and isinstance(result[1], int):
-        return result[1]
-    return None
+    if not isinstance(result, list | tuple) or len(result) <= place:
+        return None
+    found: object = result[place]
+    return found if isinstance(found, int) else None
 
 
 def _common(some: Ranges, others: Ranges) -> Ranges:

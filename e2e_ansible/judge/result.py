@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer
 
 from e2e_ansible.judge.clients import ClientResult
 from e2e_ansible.judge.timeline import FaultResult, GroupResult
@@ -18,6 +18,7 @@ __all__ = [
     "Proof",
     "Resumption",
     "RunResult",
+    "SoakResult",
     "StepResult",
     "TaskTiming",
     "TestResult",
@@ -154,8 +155,31 @@ class TestResult(_Model):
     faults: tuple[FaultResult, ...] = ()
 
 
+class SoakResult(_Model):
+    """The cycles of a soak, counted. `stopped` is why it ended, '' while it runs and for ever if it was killed.
+
+    `asked` is None for as many cycles as the time allows. `left_out` are cycles that did not pass and are not among
+    the tests of the run: their folders are. Of a rehearsal (`dry_run`) nothing was tested.
+    """
+
+    asked: int | None = None
+    cycles: int = 0
+    passed: int = 0
+    failed: int = 0
+    unknown: int = 0
+    swaps: int = 0
+    left_out: int = 0
+    stopped: str = ""
+    clean_up: str = ""
+    kept: bool = False
+    dry_run: bool = False
+
+
 class RunResult(_Model):
-    """All tests of one run. `finished` is False while it runs and for ever if it was killed."""
+    """All tests of one run. `finished` is False while it runs, and after it was killed or interrupted twice.
+
+    Of a soak the tests are its set-up, some cycles that did not pass, and its end; the counts are of all.
+    """
 
     run_id: str
     suite: str
@@ -171,6 +195,12 @@ class RunResult(_Model):
     unknown: int
     tests: tuple[TestResult, ...]
     not_run: tuple[str, ...] = ()
+    soak: SoakResult | None = None
+
+    @model_serializer(mode="wrap")
+    def _written(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        made: dict[str, Any] = handler(self)
+        return made if self.soak is not None else {key: made[key] for key in made if key != "soak"}
 
     @property
     def exit_code(self) -> int:

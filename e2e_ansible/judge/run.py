@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from e2e_ansible.judge.result import RunResult, TestResult
 from e2e_ansible.verdict import Cause, Verdict, worst
 
-__all__ = ["judge_run"]
+__all__ = ["judge_run", "speaking_cause"]
 
 #: Of several failed tests the one that says most about the product gives the exit code.
 _SPEAKING = (Cause.PRODUCT, Cause.INFRASTRUCTURE, Cause.HARNESS, Cause.CLEAN_UP, Cause.INTERRUPT)
@@ -48,7 +48,12 @@ def judge_run(
 
 
 def _cause(tests: Sequence[TestResult], verdict: Verdict) -> Cause | None:
-    causes = {test.cause for test in tests if test.verdict is verdict}
     if verdict is Verdict.PASS:
         return None
+    return speaking_cause([(test.verdict, test.cause) for test in tests], verdict)
+
+
+def speaking_cause(decided: Sequence[tuple[Verdict, Cause | None]], verdict: Verdict) -> Cause:
+    """Of all causes of this verdict the one that says most about the product."""
+    causes = {cause for each, cause in decided if each is verdict}
     return next((cause for cause in _SPEAKING if cause in causes), Cause.HARNESS)

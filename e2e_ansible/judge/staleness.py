@@ -67,7 +67,7 @@ def _rows(history: History, reads: Sequence[Operation]) -> Iterator[Finding]:
 def _numbers(read: Operation) -> tuple[int, int] | None:
     """Highest number and count of a read of rows; an empty table has no highest."""
     result = read.result
-    if read.op != "read" or not isinstance(result, list | tuple) or len(result) != 2 or result[1] is None:
+    if read.op != "read" or not isinstance(result, list | tuple) or len(result) < 2 or result[1] is None:
         return None
     return int(result[0] or 0), int(result[1])
 

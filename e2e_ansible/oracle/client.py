@@ -236,7 +236,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         config = load(given.config)
         secret = _password(config)
-        history = HistoryFile(config.history)
+        _forget_cycles(config)
+        history = HistoryFile(config.history, config.first)
         orders = UnixSocket(given.socket) if given.socket else Pipe(given.parent or parent)
         Client(config, secret, history, orders).run()
     except Exception as error:
@@ -244,6 +245,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stderr.write(json.dumps({"reply": "error", "error": text}) + "\n")
         return error.exit_code if isinstance(error, E2EError) else HarnessError.exit_code
     return 0
+
+
+def _forget_cycles(config: ClientConfig) -> None:
+    """Histories of earlier cycles of this client that are still beside it: they were fetched."""
+    if not config.cycle:
+        return
+    for path in config.history.parent.glob("history*.jsonl"):
+        if path.name != config.history.name:
+            path.unlink(missing_ok=True)
 
 
 def _password(config: ClientConfig) -> str:

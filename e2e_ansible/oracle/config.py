@@ -29,6 +29,7 @@ INTEGRITY = "integrity"
 WORKLOADS = ("append", "bank", "register", "list-append")
 ISOLATIONS = ("read committed", "repeatable read", "serializable")
 SYNCHRONOUS_COMMITS = ("on", "off", "local", "remote_write", "remote_apply")
+_NUMBERS_OF_A_CYCLE = 1_000_000_000
 _LONGEST = 48  # characters of a name in an identifier, which has 63
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,79}")
 _LIMITS: Mapping[str, tuple[float, float]] = {
@@ -38,6 +39,8 @@ _LIMITS: Mapping[str, tuple[float, float]] = {
     "reads": (0, 1),
     "accounts": (2, 1000),
     "keys": (1, 1000),
+    "cycle": (0, 1_000_000),
+    "earlier": (0, 1e15),
     "statement_timeout_seconds": (0.1, 600),
     "connect_timeout_seconds": (0.1, 600),
 }
@@ -55,6 +58,7 @@ class ClientConfig:
     `hosts` are addresses or names, tried in order until one takes writes. `rate` is operations per second over all
     `concurrency` connections. `reads` is the share of reads among the operations. `password_file` holds the password
     on its first line; None: no password. `synchronous_commit` is '' for what the server has.
+    `cycle` is that of a soak: each has numbers of its own, and `earlier` rows of those before it must be there.
 
     Raises:
         UsageError: a value is out of its bounds.
@@ -78,6 +82,8 @@ class ClientConfig:
     seed: int = 0
     statement_timeout_seconds: float = 3
     connect_timeout_seconds: float = 2
+    cycle: int = 0
+    earlier: int = 0
 
     def __post_init__(self) -> None:
         if not self.hosts or not all(isinstance(host, str) and host for host in self.hosts):
@@ -100,17 +106,22 @@ class ClientConfig:
         return len(self.hosts) * (self.connect_timeout_seconds + 1) + 2 * self.statement_timeout_seconds
 
     @property
+    def first(self) -> int:
+        """The numbers of its operations begin after this: those of one cycle are never those of another."""
+        return self.cycle * _NUMBERS_OF_A_CYCLE
+
+    @property
     def table(self) -> str:
-        """The table of this client alone, as an identifier that needs no quoting."""
+        """The table of this client alone, as an identifier that needs no quoting.
+
+        Rows are added to by cycle after cycle; what is not only added to begins anew in each.
+        """
         if self.name == INTEGRITY and self.workload == "append":
             return "e2e.integrity"
         words = f"{self.workload}_{self.name}".lower()
+        own = f"{self.name}@{self.cycle}" if self.cycle and self.workload != "append" else self.name
         # Two names may differ only in what an identifier has not, or where it ends.
-        tail = (
-            f"_{crc32(self.name.encode()):08x}"
-            if re.search(r"[^a-z0-9_]", self.name) or len(words) > _LONGEST
-            else ""
-        )
+        tail = f"_{crc32(own.encode()):08x}" if re.search(r"[^a-z0-9_]", own) or len(words) > _LONGEST else ""
         return f"e2e.{re.sub(r'[^a-z0-9_]', '_', words)[:_LONGEST]}{tail}"
 
     def change(self, **values: Any) -> ClientConfig:

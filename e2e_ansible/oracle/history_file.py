@@ -28,18 +28,20 @@ Operation = tuple[str, Any]
 class HistoryFile:
     """The history, open for appending and locked, with the numbers it has reached; a torn end is cut off.
 
+    The numbers of a new one begin after `first`.
+
     Raises:
         HarnessError: another client has it open, or the last of its records cannot be read.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, first: int = 0) -> None:
         self._descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise HarnessError(f"another client has {path} open") from error
         self._lock = threading.Lock()
-        self.last = self.mark = 0
+        self.last, self.mark = first, 0
         self.cost = Sample()
         if os.fstat(self._descriptor).st_size:
             self._continue()
@@ -47,7 +49,7 @@ class HistoryFile:
     def _continue(self) -> None:
         with mmap.mmap(self._descriptor, 0, access=mmap.ACCESS_READ) as data:
             whole = data.rfind(b"\n") + 1
-            self.last = _latest(data, whole, Event.INVOKED).id or 0
+            self.last = _latest(data, whole, Event.INVOKED).id or self.last
             self.mark = _latest(data, whole, Event.PAUSE).mark or 0
             begun = _latest(data, whole, Event.START)
         os.ftruncate(self._descriptor, whole)

@@ -81,6 +81,8 @@ class Session:
         self._deadline = 0.0
         self.node = ""
         self.timeline: int | None = None
+        #: Whether the rows of earlier cycles were counted over this connection.
+        self.recounted = False
 
     def close(self) -> None:
         """Forget the connection; a server that hangs is not waited for."""
@@ -89,6 +91,7 @@ class Session:
                 self._live.finish()
         self._live = None
         self.node, self.timeline = "", None
+        self.recounted = False
 
     def begin(self) -> None:
         """Be connected, with the time of one operation ahead.

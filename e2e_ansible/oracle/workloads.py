@@ -59,6 +59,7 @@ class Workload(ABC):
         return f"""
 do $$ begin
   if to_regclass('{self.table}') is null then
+    {self._forget()}
     create schema if not exists e2e;
     create table {self.table} ({self.columns()});
     {filling}
@@ -66,14 +67,28 @@ do $$ begin
 end $$
 """
 
+    def _forget(self) -> str:
+        """The statement that removes the table of the cycle before, which nobody asks for again."""
+        cycle = self._config.cycle
+        before = self._config.change(cycle=cycle - 1).table if cycle > 1 else self.table
+        return f"drop table if exists {before};" if before != self.table else ""
+
     def _reads(self) -> bool:
         return self._random.random() < self._config.reads
 
 
 class Append(Workload):
-    """Rows with rising numbers. A read tells the highest number and how many rows there are."""
+    """Rows with rising numbers. A read tells the highest number and how many rows there are.
+
+    In a cycle of a soak that is of its own rows; the first read over a connection also counts all earlier ones.
+    """
 
     name = "append"
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """How many rows of earlier cycles must be there."""
+        return {"earlier": self._config.earlier} if self._config.earlier else {}
 
     def columns(self) -> str:
         """A row's number and its time."""
@@ -88,8 +103,16 @@ class Append(Workload):
         if operation[0] == "append":
             session.statement(f"insert into {self.table} (id) values ($1)", number)
             return None
-        ((highest, count),) = session.statement(f"select coalesce(max(id), 0), count(*) from {self.table}")
-        return [int(highest or 0), int(count or 0)]
+        first = self._config.first
+        ((highest, count),) = session.statement(
+            f"select coalesce(max(id), 0), count(*) from {self.table} where id > $1::bigint", first
+        )
+        told = [int(highest or 0), int(count or 0)]
+        if not self._config.earlier or session.recounted:
+            return told
+        ((earlier,),) = session.statement(f"select count(*) from {self.table} where id <= $1::bigint", first)
+        session.recounted = True
+        return [*told, int(earlier or 0)]
 
 
 class Bank(Workload):

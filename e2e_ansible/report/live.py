@@ -17,6 +17,7 @@ from e2e_ansible.judge.result import TestResult
 from e2e_ansible.report.finding import findings
 from e2e_ansible.report.narration import Narration
 from e2e_ansible.report.notice import (
+    Alerted,
     Attempted,
     Message,
     Notice,
@@ -120,6 +121,9 @@ class LiveView:
             case Message() if notice.level != "info" or notice.test not in self._progress.running:
                 name = f"{notice.test}: " if notice.test else ""
                 return [self._pen.text(f"{name}{notice.text}", _LEVEL_STYLES[notice.level])]
+            case Alerted():
+                style = _LEVEL_STYLES["info" if notice.alert.ended else "warning"]
+                return [self._pen.text(line, style) for line in self._narration.lines(notice)]
             case Output() if self._verbose:
                 return [self._pen.text(line, "dim") for line in clean(notice.text).splitlines()]
             case TestStarted() | StepStarted() | Attempted() | StepEnded() if self._verbose:

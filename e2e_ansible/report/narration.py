@@ -6,7 +6,9 @@ from e2e_ansible.judge.result import StepResult, TestResult
 from e2e_ansible.report.client import told_words
 from e2e_ansible.report.finding import allowed, check_words, failing, findings
 from e2e_ansible.report.notice import (
+    Alerted,
     Attempted,
+    CycleStarted,
     Message,
     Notice,
     Output,
@@ -20,6 +22,7 @@ from e2e_ansible.report.notice import (
 )
 from e2e_ansible.report.words import (
     Mark,
+    alert_words,
     cause_words,
     clean,
     count,
@@ -30,6 +33,7 @@ from e2e_ansible.report.words import (
     resumption_words,
     verdict_words,
 )
+from e2e_ansible.soak.records import Alert
 from e2e_ansible.verdict import Verdict
 
 __all__ = ["Narration", "subject"]
@@ -39,7 +43,7 @@ def subject(notice: Notice) -> str:
     """The name of the test a notice is about; empty for one about the run."""
     if isinstance(notice, TestEnded):
         return notice.result.name
-    return "" if isinstance(notice, RunStarted | RunEnded) else notice.test
+    return "" if isinstance(notice, RunStarted | RunEnded | Alerted | CycleStarted) else notice.test
 
 
 class Narration:
@@ -57,6 +61,8 @@ class Narration:
         match notice:
             case RunStarted() | RunEnded():
                 return _run(notice)
+            case CycleStarted() | Alerted():
+                return [notice.words if isinstance(notice, CycleStarted) else _alert(notice.alert)]
             case TestStarted():
                 return self._test_started(notice)
             case Message():
@@ -112,6 +118,13 @@ class Narration:
         for check in allowed(step.validation_results):
             lines += _labelled("allowed", check_words(check))
         return lines
+
+
+def _alert(alert: Alert) -> str:
+    over = (
+        f"is over, it began at {alert.started}" if alert.ended else f"since {alert.started}: {alert.message}"
+    )
+    return f"ALERT {alert_words(alert)} {over}"
 
 
 def _run(notice: RunStarted | RunEnded) -> list[str]:

@@ -7,10 +7,13 @@ from typing import Literal, Protocol
 from pydantic import BaseModel, ConfigDict
 
 from e2e_ansible.judge.result import CheckResult, RunResult, StepResult, TestResult
+from e2e_ansible.soak.records import Alert
 from e2e_ansible.suite.model import SourceRef
 
 __all__ = [
+    "Alerted",
     "Attempted",
+    "CycleStarted",
     "Listener",
     "Message",
     "Notice",
@@ -39,6 +42,7 @@ class StepSummary(BaseModel):
     type: str
     description: str
     hosts: tuple[str, ...] = ()
+    phase: str = ""
     source: SourceRef
 
 
@@ -60,6 +64,21 @@ class TestStarted(_Notice):
     test: str
     deployment_id: str
     steps: tuple[StepSummary, ...]
+
+
+class CycleStarted(_Notice):
+    """A cycle of a soak begins; `of` is None when only the time bounds them. The first context takes writes."""
+
+    kind: Literal["cycle_started"] = "cycle_started"
+    cycle: int
+    of: int | None = None
+    contexts: tuple[str, ...] = ()
+
+    @property
+    def words(self) -> str:
+        """It in words."""
+        of = f" of {self.of}" if self.of else ""
+        return f"cycle {self.cycle}{of}" + (f", {self.contexts[0]} is primary" if self.contexts else "")
 
 
 class StepStarted(_Notice):
@@ -118,6 +137,13 @@ class Message(_Notice):
     text: str
 
 
+class Alerted(_Notice):
+    """The monitor of a soak raises an alert, or one is over: then it has `ended`."""
+
+    kind: Literal["alerted"] = "alerted"
+    alert: Alert
+
+
 class TestEnded(_Notice):
     """A test has its result; clean-up is done or was not asked for."""
 
@@ -136,6 +162,7 @@ class RunEnded(_Notice):
 
 Notice = (
     RunStarted
+    | CycleStarted
     | TestStarted
     | StepStarted
     | TaskStarted
@@ -143,6 +170,7 @@ Notice = (
     | Attempted
     | StepEnded
     | Message
+    | Alerted
     | TestEnded
     | RunEnded
 )

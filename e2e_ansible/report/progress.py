@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 
 from e2e_ansible.judge.result import StepResult
 from e2e_ansible.report.notice import (
+    Alerted,
     Attempted,
+    CycleStarted,
     Message,
     Notice,
     RunStarted,
@@ -19,6 +21,7 @@ from e2e_ansible.report.notice import (
     TestStarted,
 )
 from e2e_ansible.report.words import Mark, mark_of
+from e2e_ansible.soak.records import Alert
 from e2e_ansible.verdict import Verdict
 
 __all__ = ["RunProgress", "StepProgress", "TestProgress"]
@@ -66,7 +69,10 @@ class TestProgress:
 
 @dataclass
 class RunProgress:
-    """The whole run; `running` holds the tests that began and have not ended, in the order they began."""
+    """The whole run; `running` holds the tests that began and have not ended, in the order they began.
+
+    `alerts` are those of the monitor that go on, by their id; `cycle` is that of a soak which began last.
+    """
 
     run_id: str = ""
     suite: str = ""
@@ -74,6 +80,8 @@ class RunProgress:
     tests: int = 0
     running: dict[str, TestProgress] = field(default_factory=dict)
     ended: Counter[Verdict] = field(default_factory=Counter)
+    alerts: dict[str, Alert] = field(default_factory=dict)
+    cycle: CycleStarted | None = None
 
     def take(self, notice: Notice) -> None:
         """Add one notice. One about a test or step that never began changes nothing."""
@@ -81,6 +89,8 @@ class RunProgress:
             case RunStarted():
                 self.run_id, self.suite = notice.run_id, notice.suite
                 self.started, self.tests = notice.at, len(notice.tests)
+            case CycleStarted():
+                self.cycle = notice
             case TestStarted():
                 steps = {step.id: StepProgress(step) for step in notice.steps}
                 self.running[notice.test] = TestProgress(notice.test, notice.at, steps)
@@ -89,6 +99,10 @@ class RunProgress:
                 self.ended[notice.result.verdict] += 1
             case Message() if notice.test in self.running:
                 self.running[notice.test].message = notice.text
+            case Alerted() if notice.alert.ended is None:
+                self.alerts[notice.alert.alert_id] = notice.alert
+            case Alerted():
+                self.alerts.pop(notice.alert.alert_id, None)
             case StepStarted() | TaskStarted() | Attempted() | StepEnded():
                 self._take_step(notice)
             case _:

@@ -10,7 +10,7 @@ from rich.text import Text
 from e2e_ansible.report.finding import check_words, failing
 from e2e_ansible.report.pen import STYLES, Pen
 from e2e_ansible.report.progress import RunProgress, StepProgress, TestProgress
-from e2e_ansible.report.words import Mark, duration, purpose
+from e2e_ansible.report.words import Mark, alert_words, count, duration, purpose
 from e2e_ansible.verdict import Verdict
 
 __all__ = ["Screen", "shares", "window"]
@@ -59,7 +59,7 @@ class Screen:
 
     def lines(self, run: RunProgress) -> list[Text]:
         """At most `height` lines, none wider than `width`."""
-        footer = [self._footer(run)] if run.started is not None else []
+        footer = [*self._alerts(run), self._footer(run)] if run.started is not None else []
         room = self.height - len(footer)
         tests = list(run.running.values())
         roomy = 4 * len(tests) <= room
@@ -74,11 +74,20 @@ class Screen:
             lines += [*self._fit(test, entries, budget), Text()]
         return lines
 
+    def _alerts(self, run: RunProgress) -> list[Text]:
+        """One line for all alerts that go on."""
+        if not run.alerts:
+            return []
+        words = ", ".join(alert_words(alert) for alert in run.alerts.values())
+        left = Text.assemble(self.pen.mark(Mark.FAIL), " ", self.pen.text(words, STYLES[Mark.FAIL]))
+        return [self.pen.line(left, self.pen.text(count(len(run.alerts), "alert"), "dim"), self.width)]
+
     def _footer(self, run: RunProgress) -> Text:
         done = sum(run.ended.values())
         counts = [f"{number} {verdict.value}" for verdict in Verdict if (number := run.ended[verdict])]
         tail = f" ({', '.join(counts)})" if counts else ""
-        left = self.pen.text(f"run {run.run_id}: {done} of {run.tests} tests done{tail}", "dim")
+        where = run.cycle.words if run.cycle else f"{done} of {run.tests} tests done"
+        left = self.pen.text(f"run {run.run_id}: {where}{tail}", "dim")
         return self.pen.line(left, self._since(run.started), self.width)
 
     def _since(self, started: float | None) -> Text:
@@ -107,6 +116,7 @@ class Screen:
         steps = list(test.steps.values())
         running = steps[test.focus] if steps else None
         place = f"  step {test.focus + 1} of {len(steps)}" if steps else ""
+        place += f", {running.summary.phase}" if running and running.summary.phase else ""
         lead = Text.assemble(self.pen.spinner(self.now), " ") if brief else Text()
         left = Text.assemble(lead, self.pen.text(test.name, "bold"), self.pen.text(place, "dim"))
         if brief and running is not None:

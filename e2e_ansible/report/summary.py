@@ -10,7 +10,8 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from e2e_ansible.judge.result import RunResult, StepResult, TestResult
+from e2e_ansible.judge.result import RunResult, SoakResult, StepResult, TestResult
+from e2e_ansible.judge.soak import REHEARSED
 from e2e_ansible.report.client import told_words
 from e2e_ansible.report.finding import Finding, allowed, check_words, findings
 from e2e_ansible.report.pen import STYLES, Pen, patient
@@ -93,27 +94,49 @@ class _Summary:
 
     def end(self, result: RunResult, folder: str, report: str) -> None:
         """The verdict of the run, and what to do next."""
+        if result.soak is not None:
+            self._soak(result, result.soak)
         words = verdict_words(result.verdict, result.cause)
         numbers = [(result.passed, "passed"), (result.failed, "failed"), (result.unknown, "unknown")]
         tally = ", ".join(f"{number} {what}" for number, what in numbers if number) or "nothing ran"
+        words = REHEARSED if result.soak and result.soak.dry_run else words
         self._line(self._pen.text(words, STYLES[Mark(result.verdict.value)]))
         tests = f"{count(result.total_tests, 'test')}: {tally}"
         self._line(self._pen.text(f"{tests}; {duration(result.duration)}; run {result.run_id}"))
         if not result.finished:
-            self._line(self._pen.text("The run did not finish: it still runs, or it was killed.", "bold"))
+            words = "The run did not finish: it still runs, was killed, or was interrupted twice."
+            self._line(self._pen.text(words, "bold"))
         if result.not_run:
             self._line(self._pen.text(f"Not run: {', '.join(result.not_run)}", "bold"))
         self._next(result, folder, report)
 
+    def _soak(self, result: RunResult, soak: SoakResult) -> None:
+        """The cycles in one line, and why there were no more."""
+        of = f" of {soak.asked}" if soak.asked else ""
+        words = f"{soak.cycles}{of} {'cycle' if soak.cycles == 1 and not of else 'cycles'}"
+        if not soak.dry_run:
+            words += f": {soak.passed} passed, {soak.failed} failed, {soak.unknown} unknown"
+        words += f"; contexts swapped {count(soak.swaps, 'time')}" if soak.swaps else ""
+        words += f"; stopped: {soak.stopped.replace('_', ' ')}" if soak.stopped else ""
+        self._line(self._pen.text(words, "bold"))
+        if soak.left_out:
+            self._line(
+                self._pen.text(f"{count(soak.left_out, 'cycle')} more did not pass; see cycles/", "dim")
+            )
+        if soak.clean_up:
+            self._line(self._pen.text(soak.clean_up, "dim"))
+
     def _next(self, result: RunResult, folder: str, report: str) -> None:
         run = _run_words(folder)
         commands = [("details", f"e2e-ansible report {run}")]
-        if result.verdict is not Verdict.PASS or result.not_run:
+        if result.soak is not None and not result.soak.dry_run:
+            commands.append(("numbers", f"e2e-ansible analyze {run}"))
+        if (result.verdict is not Verdict.PASS or result.not_run) and result.soak is None:
             allow = " --allow-plugins" if self._plugins else ""
             commands.append(("again", f"e2e-ansible rerun {run} --failed{allow}"))
         if not result.finished:
             commands.append(("go on", f"e2e-ansible resume {run}"))
-        if not result.finished or any(_left(test) for test in result.tests):
+        if not result.finished or _may_remain(result):
             commands.append(("remove", f"e2e-ansible destroy {run}"))
         places = [("report", join_path(folder, report))] if report else [("folder", folder)]
         for label, words in commands + places:
@@ -214,6 +237,12 @@ def _run_words(folder: str) -> str:
     runs, _, name = folder.rpartition("/")
     where = "" if runs == _RUNS else f" --runs {shlex.quote(runs or '.')}"
     return f"{shlex.quote(name)}{where}"
+
+
+def _may_remain(result: RunResult) -> bool:
+    """Whether nodes may still be there; the cycles of a soak may share theirs."""
+    shared = result.soak is not None and (result.soak.kept or result.cause is Cause.CLEAN_UP)
+    return shared or any(_left(test) for test in result.tests)
 
 
 def _left(test: TestResult) -> bool:

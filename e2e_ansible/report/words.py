@@ -8,11 +8,13 @@ from datetime import UTC, datetime
 from enum import StrEnum
 
 from e2e_ansible.judge.result import Resumption, StepResult
+from e2e_ansible.soak.records import Alert
 from e2e_ansible.verdict import Cause, Status, Verdict
 
 __all__ = [
     "CAUSE_WORDS",
     "Mark",
+    "alert_words",
     "cause_words",
     "clean",
     "clock",
@@ -86,6 +88,11 @@ def resumption_words(resumptions: Sequence[Resumption]) -> str:
     """How often a test was taken up after its run had died, and how long there was no run."""
     dead = duration(sum(each.dead for each in resumptions))
     return f"{count(len(resumptions), 'time')} after the run had died; nobody looked for {dead}"
+
+
+def alert_words(alert: Alert) -> str:
+    """Like `OBSERVABILITY_NOT_READY exporter in site_a`."""
+    return f"{alert.alert_type} {alert.resource}" + (f" in {alert.context}" if alert.context else "")
 
 
 def verdict_words(verdict: Verdict, cause: Cause | None) -> str:

@@ -13,7 +13,7 @@ from e2e_ansible.judge.result import RunResult
 from e2e_ansible.run.folder import RunFolder, write_private
 from e2e_ansible.run.results import read_run, reports
 
-__all__ = ["Agreement", "Analysis", "Compared", "analyze"]
+__all__ = ["Agreement", "Analysis", "Compared", "analyze", "compared"]
 
 _COMPARED_LINES = 400
 _DIFF_LINES = 12
@@ -62,7 +62,7 @@ def analyze(run: RunFolder, *, write: bool = False) -> Analysis:
     """
     result = read_run(run)
     texts = reports(run, result)
-    files = tuple(_compare(run, name, text) for name, text in texts.items())
+    files = tuple(compared(run, name, text) for name, text in texts.items())
     if write:
         for one in files:
             if one.agreement is not Agreement.EQUAL:
@@ -70,7 +70,12 @@ def analyze(run: RunFolder, *, write: bool = False) -> Analysis:
     return Analysis(result, files, texts)
 
 
-def _compare(run: RunFolder, name: str, text: str) -> Compared:
+def compared(run: RunFolder, name: str, text: str) -> Compared:
+    """One report against what it should be.
+
+    Raises:
+        HarnessError: it cannot be read.
+    """
     path = run.path / name
     try:
         found = path.read_bytes()

@@ -15,6 +15,7 @@ from e2e_ansible.compile.plan import Plan, PlannedStep
 from e2e_ansible.deadline import Deadline
 from e2e_ansible.errors import E2EError, HarnessError, InfrastructureError
 from e2e_ansible.oracle.config import INTEGRITY, ClientConfig
+from e2e_ansible.oracle.cycle import Cycle
 from e2e_ansible.oracle.histories import Histories, history_path, key
 from e2e_ansible.oracle.history import acknowledged
 from e2e_ansible.oracle.history_file import in_use
@@ -35,11 +36,13 @@ _USER = "e2e"
 class Clients:
     """All clients of a test; any thread may call. Without `integrity`, every look has `None` acknowledged.
 
-    A client that is started after `stop` works on another cluster, so it gets a history of its own.
+    A client that is started after `stop` works on another cluster, so it gets a history of its own. In a `cycle` of a
+    soak it works on the cluster of the cycles before, with numbers of its own.
     """
 
-    def __init__(self, plan: Plan, folder: Path) -> None:
+    def __init__(self, plan: Plan, folder: Path, cycle: Cycle = Cycle()) -> None:  # noqa: B008  # it is frozen
         self._plan = plan
+        self._soak = cycle
         self._folder = folder
         self._cluster = 1
         self._patient = True
@@ -193,7 +196,7 @@ class Clients:
             password_file=Path(password),
             history=self._new(name),
             name=name,
-            **settings,  # type: ignore[arg-type]  # the options of the step are typed; ClientConfig checks again
+            **{**self._soak.settings(name), **settings},  # type: ignore[arg-type]  # the options of the step are typed; ClientConfig checks again
         )
         process = self._here[name] = ClientProcess.start(config)
         if self._patient:
@@ -207,7 +210,7 @@ class Clients:
         variables = next((node.variables for node in nodes if node.name == client.on), None)
         if variables is None:
             raise HarnessError(f"the client {client.name} cannot live on {client.on}: there is no such node")
-        return NodeClient(client.name, client.on, variables, self._new(client.name))
+        return NodeClient(client.name, client.on, variables, self._new(client.name), self._soak.number)
 
     def _fetch(self, client: NodeClient, *, patient: bool = False) -> None:
         """Bring its notes. While its node is away they end where they are; `patient` calls that an error.

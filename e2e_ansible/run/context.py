@@ -9,6 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from e2e_ansible.engine.protocol import Cancel, Engine
+from e2e_ansible.oracle.cycle import Cycle
 from e2e_ansible.providers.base import Provider
 from e2e_ansible.providers.registry import get_provider
 from e2e_ansible.report.notice import Listener, Message, Notice
@@ -77,7 +78,10 @@ def _complaint(listener: Listener, notice: Notice) -> str:
 
 @dataclass(frozen=True)
 class RunContext:
-    """One run. `cancel` ends steps; `abandon`, set by a second interrupt, ends evidence and clean-up as well."""
+    """One run. `cancel` ends steps; `abandon`, set by a second interrupt, ends evidence and clean-up as well.
+
+    `cycle` is that of a soak. With `lasting_nodes` the nodes outlive the test, and whoever runs it removes them.
+    """
 
     run_id: str
     engine: Engine
@@ -88,6 +92,8 @@ class RunContext:
     abandon: Cancel = field(default_factory=Cancel)
     provider: Callable[[str], Provider] = get_provider
     now: Callable[[], float] = time.time
+    cycle: Cycle = field(default_factory=Cycle)
+    lasting_nodes: bool = False
     _told: set[str] = field(default_factory=set)
 
     def warn_once(self, text: str) -> None:

@@ -10,13 +10,22 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    model_serializer,
+)
 
 from e2e_ansible.compile.plan import Plan
 from e2e_ansible.errors import InfrastructureError, UsageError
 from e2e_ansible.faults.ledger import LEDGER
 from e2e_ansible.run.unreadable import unreadable
+from e2e_ansible.soak.options import SoakOptions
 
 __all__ = [
     "Manifest",
@@ -56,7 +65,8 @@ class Manifest(BaseModel):
     """What the run was asked for, written before it begins; `ended` follows when it has ended.
 
     `suite` is the suite file as the user named it; `scratch` is the run's folder for sockets and temporary files;
-    `folder` is where the run folder was made, so that reports are the same wherever it is read later.
+    `folder` is where the run folder was made, so that reports are the same wherever it is read later. `soak` is how a
+    run goes in cycles; then `tests` are those whose nodes may be there.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -71,6 +81,12 @@ class Manifest(BaseModel):
     options: dict[str, object] = Field(default_factory=dict)
     versions: dict[str, str] = Field(default_factory=dict)
     tests: tuple[ManifestTest, ...] = ()
+    soak: SoakOptions | None = None
+
+    @model_serializer(mode="wrap")
+    def _written(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        made: dict[str, Any] = handler(self)
+        return made if self.soak is not None else {key: made[key] for key in made if key != "soak"}
 
 
 @dataclass(frozen=True)

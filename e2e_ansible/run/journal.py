@@ -17,7 +17,7 @@ from e2e_ansible.judge.record import Entry
 from e2e_ansible.judge.step import Events
 from e2e_ansible.run.unreadable import unreadable
 
-__all__ = ["EventLog", "Journal", "mend", "read_events", "read_journal"]
+__all__ = ["EventLog", "Journal", "mend", "read_events", "read_journal", "write_line"]
 
 _ENTRY: TypeAdapter[Entry] = TypeAdapter(Entry)
 _FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
@@ -39,7 +39,7 @@ class Journal:
             OSError: it could not be written.
         """
         with self._lock:
-            _write(self._descriptor, entry.model_dump_json() + "\n")
+            write_line(self._descriptor, entry.model_dump_json() + "\n")
             os.fdatasync(self._descriptor)
 
     def close(self) -> None:
@@ -63,7 +63,7 @@ class EventLog:
         """
         head = f'{{"step":{json.dumps(step)},"attempt":{attempt},"event":'
         with self._lock:
-            _write(self._descriptor, f"{head}{event.line()}}}\n")
+            write_line(self._descriptor, f"{head}{event.line()}}}\n")
 
     def close(self) -> None:
         """Close the file."""
@@ -132,8 +132,12 @@ def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
     yield from enumerate(whole, start=1)
 
 
-def _write(descriptor: int, text: str) -> None:
-    """All of it or nothing: half a line, as a full disk leaves it, would spoil the line after it."""
+def write_line(descriptor: int, text: str) -> None:
+    """All of it or nothing: half a line, as a full disk leaves it, would spoil the line after it.
+
+    Raises:
+        OSError: nothing of it was written.
+    """
     begin = os.fstat(descriptor).st_size
     data = text.encode("utf-8", errors="surrogatepass")
     try:

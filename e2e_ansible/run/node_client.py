@@ -44,15 +44,19 @@ class Contact:
 class NodeClient:
     """Brings the history of one client on a node, and tells that client the time.
 
-    `variables` are those of the node for Ansible; `history` is the copy on the controller.
+    `variables` are those of the node for Ansible; `history` is the copy on the controller. In a `cycle` of a soak the
+    history on the node is one of its own.
     """
 
-    def __init__(self, name: str, node: str, variables: Mapping[str, Any], history: Path) -> None:
+    def __init__(
+        self, name: str, node: str, variables: Mapping[str, Any], history: Path, cycle: int = 0
+    ) -> None:
         self.name = name
         self.node = node
         self._command = ssh_command(node, variables)
         self._sudo = [] if variables.get("ansible_user") in (None, "", "root") else ["sudo", "-n"]
         self.history = history
+        self._file = f"history-{cycle}.jsonl" if cycle else "history.jsonl"
         history.touch(mode=0o600)
         mend(history)
 
@@ -101,7 +105,7 @@ class NodeClient:
         What is fetched is on the disk of the node: after its crash the rest must begin where this ends.
         """
         size = self.history.stat().st_size
-        script += f"; sync {place}/history.jsonl; exec tail -c +{size + 1} {place}/history.jsonl"
+        script += f"; sync {place}/{self._file}; exec tail -c +{size + 1} {place}/{self._file}"
         words = [*self._command, shlex.join([*self._sudo, "sh", "-c", script])]
         pipe = subprocess.PIPE
         with subprocess.Popen(words, stdin=pipe, stdout=pipe, stderr=pipe, start_new_session=True) as process:

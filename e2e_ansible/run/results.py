@@ -52,6 +52,10 @@ def read_run(run: RunFolder) -> RunResult:
         HarnessError: a file cannot be read.
     """
     manifest = run.manifest()
+    if manifest.soak is not None:
+        from e2e_ansible.soak.result import read_soak  # it reads tests by this module
+
+        return read_soak(run)
     begun = [test for test in manifest.tests if run.test(test.folder).journal.exists()]
     return run_result(manifest, [read_test(run.test(test.folder), test.folder) for test in begun])
 

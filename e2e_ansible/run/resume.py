@@ -28,7 +28,7 @@ from e2e_ansible.run.schedule import Job
 from e2e_ansible.run.scratch import remove_scratch
 from e2e_ansible.run.session import carry_out, test_job, writing
 
-__all__ = ["Recompile", "resume_run"]
+__all__ = ["Recompile", "needs_nodes", "resume_run"]
 
 #: What the suites of these tests compile to now, one plan for each in the same order.
 Recompile = Callable[[Sequence[ManifestTest]], Sequence[Plan]]
@@ -65,7 +65,7 @@ def resume_run(
         left = _left(run, manifest)
         if not manifest.options.get("from_plans"):
             _refuse_other_plans(left, recompile)
-        _refuse_lost_nodes(left, provider)
+        _refuse_lost_nodes(run, left, provider)
         alive = end_all(manifest.run_id)
         if alive:
             raise HarnessError(f"processes of the run would not end: {', '.join(map(str, alive))}")
@@ -140,23 +140,23 @@ def _refuse_other_plans(left: Sequence[_Left], recompile: Recompile) -> None:
         )
 
 
-def _refuse_lost_nodes(left: Sequence[_Left], provider: Callable[[str], Provider]) -> None:
+def _refuse_lost_nodes(run: RunFolder, left: Sequence[_Left], provider: Callable[[str], Provider]) -> None:
     """See that the nodes are there which the steps that are left need.
 
     Raises:
         UsageError: they were removed.
     """
     for each in left:
-        if each.plan is None or each.before is None or not _needs_nodes(each.plan, each.before):
+        if each.plan is None or each.before is None or not needs_nodes(each.plan, each.before):
             continue
         if each.test.deployment not in provider(each.test.provider).deployments():
             raise UsageError(
                 f"the nodes of {each.test.name} were removed: there is no deployment {each.test.deployment}",
-                hint="start anew: e2e-ansible rerun",
+                hint=f"start anew: e2e-ansible rerun {run.run_id}",
             )
 
 
-def _needs_nodes(plan: Plan, before: Before) -> bool:
+def needs_nodes(plan: Plan, before: Before) -> bool:
     """Whether steps have made nodes, none has begun to remove them, and steps on nodes are left."""
     if before.flow_is_over:
         return False

@@ -15,6 +15,7 @@ from e2e_ansible.compile.plan import Plan
 from e2e_ansible.engine.processes import end_all
 from e2e_ansible.engine.protocol import Engine
 from e2e_ansible.errors import InfrastructureError
+from e2e_ansible.judge.record import records
 from e2e_ansible.judge.result import RunResult, TestResult
 from e2e_ansible.providers.base import Provider
 from e2e_ansible.providers.registry import get_provider
@@ -24,6 +25,7 @@ from e2e_ansible.run.begun import Before
 from e2e_ansible.run.context import Megaphone, RunContext, RunOptions
 from e2e_ansible.run.folder import Manifest, ManifestTest, RunFolder, make_private, manifest_tests
 from e2e_ansible.run.interrupts import interrupts
+from e2e_ansible.run.journal import read_journal
 from e2e_ansible.run.plan_folder import write_plan
 from e2e_ansible.run.requirements import check_provider, check_requirements
 from e2e_ansible.run.results import run_result, write_reports
@@ -31,7 +33,7 @@ from e2e_ansible.run.schedule import Job, run_jobs, within_budget
 from e2e_ansible.run.scratch import environment, scratch_folder, scratch_path
 from e2e_ansible.run.test_run import run_test
 
-__all__ = ["carry_out", "prepare", "run_plans", "run_started", "test_job", "writing"]
+__all__ = ["carry_out", "new_manifest", "prepare", "run_plans", "run_started", "test_job", "writing"]
 
 _PACKAGES = ("e2e-ansible", "ansible-core", "ansible-runner", "pydantic", "psycopg")
 
@@ -54,7 +56,7 @@ def prepare(
         check_provider(provider(name))
     check_requirements(plans, runs)
     folder = RunFolder.create(runs, now=time.time())
-    manifest = _manifest(plans, folder, options)
+    manifest = new_manifest(plans, folder, options)
     with writing(folder):
         folder.write_manifest(manifest)
         for plan, test in zip(plans, manifest.tests, strict=True):
@@ -135,13 +137,20 @@ def carry_out(
             provider=provider,
         )
         tests = _run(context, jobs(context))
-    manifest = manifest.model_copy(update={"ended": time.time()})
+    if not (context.abandon.is_set and _is_left(folder, manifest)):
+        manifest = manifest.model_copy(update={"ended": time.time()})
     result = run_result(manifest, tests)
     with writing(folder):
         folder.write_manifest(manifest)
         write_reports(folder, result)
     tell(notice.RunEnded(at=time.time(), result=result, folder=str(folder.path)))
     return result
+
+
+def _is_left(folder: RunFolder, manifest: Manifest) -> bool:
+    """Whether a second interrupt has left a test as it was: then the run has not ended, and `resume` goes on."""
+    journals = [folder.test(test.folder).journal for test in manifest.tests]
+    return any(path.exists() and not records(read_journal(path)).over for path in journals)
 
 
 def _run(context: RunContext, jobs: Sequence[Job]) -> list[TestResult]:
@@ -163,7 +172,8 @@ def _run(context: RunContext, jobs: Sequence[Job]) -> list[TestResult]:
             end_all(context.run_id)
 
 
-def _manifest(plans: Sequence[Plan], folder: RunFolder, options: RunOptions) -> Manifest:
+def new_manifest(plans: Sequence[Plan], folder: RunFolder, options: RunOptions) -> Manifest:
+    """What a run is asked for, before it begins."""
     return Manifest(
         run_id=folder.run_id,
         suite=", ".join(dict.fromkeys(plan.suite_file for plan in plans)),

@@ -107,7 +107,7 @@ class _TestRun:
         self._collecting = threading.Lock()
         self._collected = bool(before and before.evidence_is_new)
         self._still = threading.Lock()
-        self._writer = Clients(plan, folder.path)
+        self._writer = Clients(plan, folder.path, context.cycle)
         self._registered = Registered(folder.plan)
         self._lanes = Lanes(self._token, context.environment)
 
@@ -281,6 +281,9 @@ class _TestRun:
             text = f"interrupted twice: deployment {self._entry.deployment} was left as it is"
             self._write(CleanUpEnded(at=context.now(), ok=False, kept=True, message=text))
             return
+        if context.lasting_nodes:
+            self._write(CleanUpEnded(at=context.now(), ok=True, kept=False, message=""))
+            return
         keep = keeps(context.options.keep or self._plan.keep, verdict)
         self._say("keeping the nodes" if keep else "removing the nodes")
         self._write(clean_up(self._provider(), self._entry.deployment, keep=keep, at=context.now()))
@@ -330,6 +333,7 @@ def _started(plan: Plan, entry: ManifestTest, at: float) -> notice.TestStarted:
             type=step.type,
             description=step.description,
             hosts=step.hosts,
+            phase=step.phase,
             source=step.source,
         )
         for step in plan.steps

@@ -6,6 +6,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from e2e_ansible.monitor.options import MonitorOptions
 from e2e_ansible.suite.model import Contexts
 
 __all__ = ["COOLDOWN_SECONDS", "PlannedInjection", "SoakOptions"]
@@ -48,3 +49,4 @@ class SoakOptions(_Model):
     inject_at_phase: str = ""
     seed: int = 0
     schedule: Annotated[tuple[PlannedInjection, ...] | None, Field(strict=False)] = None
+    monitor: MonitorOptions = Field(default_factory=MonitorOptions, description="How the nodes are looked at")

@@ -134,8 +134,9 @@ class ContextSnapshot(_Model):
 
 
 class NodeLoad(_Model):
-    """How busy a node is, in percent of what it has; None: not known."""
+    """How busy a node is, in percent of what it has; None: not known. The processor is that since the last look."""
 
+    state: Literal["up", "off", "absent", "unreachable", "unknown"] = "unknown"
     cpu_percent: float | None = None
     memory_percent: float | None = None
     disk_percent: float | None = None

@@ -183,7 +183,7 @@ class PaperNodes:
 class PaperWriter:
     """In place of the clients of a real cluster: each look gets the rows that its recording had."""
 
-    def __init__(self, plan: Plan, folder: Path) -> None:
+    def __init__(self, plan: Plan, folder: Path, cycle: object = None) -> None:
         self.histories = Histories(folder)
         rows = (end.acknowledged for end in ends(plan.name))
         self._rows = [each for each in rows if each is not None]
