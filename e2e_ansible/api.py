@@ -45,7 +45,7 @@ from e2e_ansible.run.engines import open_engine
 from e2e_ansible.run.folder import ManifestTest, RunFolder
 from e2e_ansible.run.healing import heal_run
 from e2e_ansible.run.plan_folder import write_plan
-from e2e_ansible.run.results import read_run
+from e2e_ansible.run.reading import read_run
 from e2e_ansible.run.resume import resume_run
 from e2e_ansible.run.session import run_plans
 from e2e_ansible.steps.base import CompileContext, CompiledStep, StepType, Unsafe, play

@@ -27,7 +27,8 @@ from e2e_ansible.run.context import Megaphone, RunContext, RunOptions
 from e2e_ansible.run.folder import Manifest, ManifestTest, RunFolder, TestFolder, make_private, manifest_tests
 from e2e_ansible.run.interrupts import interrupts
 from e2e_ansible.run.plan_folder import write_plan
-from e2e_ansible.run.results import run_result, write_reports
+from e2e_ansible.run.reports import write_reports
+from e2e_ansible.run.results import run_result
 from e2e_ansible.run.schedule import Job as Turn
 from e2e_ansible.run.schedule import run_jobs
 from e2e_ansible.run.session import run_started, writing

@@ -23,7 +23,8 @@ def report(
     """Judge a run again from its folder. Writes its reports anew and exits with the code of the run."""
     from e2e_ansible.cli.folders import find_real_run
     from e2e_ansible.cli.views import show
-    from e2e_ansible.run.results import read_run, write_reports
+    from e2e_ansible.run.reading import read_run
+    from e2e_ansible.run.reports import write_reports
     from e2e_ansible.run.session import writing
 
     folder = find_real_run(run, runs)

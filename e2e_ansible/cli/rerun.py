@@ -73,7 +73,7 @@ def rerun(
 
 
 def _wanted(folder: RunFolder, *, failed: bool) -> list[ManifestTest]:
-    from e2e_ansible.run.results import read_run
+    from e2e_ansible.run.reading import read_run
 
     passed = {test.folder for test in read_run(folder).tests if test.success}
     return [test for test in folder.manifest().tests if not (failed and test.folder in passed)]

@@ -11,7 +11,8 @@ from itertools import islice, takewhile
 from e2e_ansible.errors import HarnessError
 from e2e_ansible.judge.result import RunResult
 from e2e_ansible.run.folder import RunFolder, write_private
-from e2e_ansible.run.results import read_run, reports
+from e2e_ansible.run.reading import read_run
+from e2e_ansible.run.reports import reports
 
 __all__ = ["Agreement", "Analysis", "Compared", "analyze", "compared"]
 

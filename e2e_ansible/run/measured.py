@@ -10,7 +10,7 @@ from e2e_ansible.analysis.series import Series, SeriesSet
 from e2e_ansible.analysis.soak_analysis import FLOOR, to_compare
 from e2e_ansible.judge.result import RunResult, TestResult
 from e2e_ansible.run.folder import RunFolder
-from e2e_ansible.run.results import read_run
+from e2e_ansible.run.reading import read_run
 from e2e_ansible.run.soak_numbers import is_soak, read_soak
 from e2e_ansible.verdict import Verdict
 

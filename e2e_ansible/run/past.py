@@ -20,7 +20,7 @@ from e2e_ansible.judge.latency import percentile
 from e2e_ansible.judge.result import RunResult
 from e2e_ansible.run.folder import RunFolder
 from e2e_ansible.run.measured import suite_name
-from e2e_ansible.run.results import read_run
+from e2e_ansible.run.reading import read_run
 from e2e_ansible.run.soak_numbers import is_soak, read_soak
 from e2e_ansible.verdict import Cause, Verdict
 

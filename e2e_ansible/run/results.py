@@ -2,30 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 
-from e2e_ansible import __version__
 from e2e_ansible.faults.ledger import read
-from e2e_ansible.judge.elle import edn
-from e2e_ansible.judge.operations import history
 from e2e_ansible.judge.record import records
 from e2e_ansible.judge.result import RunResult, TestResult
 from e2e_ansible.judge.run import judge_run
 from e2e_ansible.judge.test import judge_test
-from e2e_ansible.oracle.histories import FOLDER, Histories
-from e2e_ansible.report.excerpt import excerpt
-from e2e_ansible.report.html import html
-from e2e_ansible.report.junit import junit_xml
-from e2e_ansible.run.folder import Manifest, RunFolder, TestFolder, write_private
+from e2e_ansible.oracle.histories import Histories
+from e2e_ansible.run.folder import Manifest, TestFolder
 from e2e_ansible.run.journal import read_events, read_journal
 from e2e_ansible.run.plan_folder import read_plan
-from e2e_ansible.verdict import Verdict
 
-__all__ = ["REPORT", "read_run", "read_test", "reports", "run_result", "write_reports"]
-
-REPORT = "report.html"
-_LOG_TAIL = 256 * 1024
+__all__ = ["read_test", "run_result"]
 
 
 def read_test(folder: TestFolder, name: str) -> TestResult:
@@ -45,21 +34,6 @@ def read_test(folder: TestFolder, name: str) -> TestResult:
     )
 
 
-def read_run(run: RunFolder) -> RunResult:
-    """Judge a whole run from its folder.
-
-    Raises:
-        HarnessError: a file cannot be read.
-    """
-    manifest = run.manifest()
-    if manifest.soak is not None:
-        from e2e_ansible.soak.result import read_soak  # it reads tests by this module
-
-        return read_soak(run)
-    begun = [test for test in manifest.tests if run.test(test.folder).journal.exists()]
-    return run_result(manifest, [read_test(run.test(test.folder), test.folder) for test in begun])
-
-
 def run_result(manifest: Manifest, tests: Sequence[TestResult]) -> RunResult:
     """The result of a run from those of its tests; the others of the manifest were never begun."""
     begun = {test.folder for test in tests}
@@ -71,65 +45,3 @@ def run_result(manifest: Manifest, tests: Sequence[TestResult]) -> RunResult:
         started=manifest.started,
         ended=manifest.ended,
     )
-
-
-def reports(run: RunFolder, result: RunResult) -> Mapping[str, str]:
-    """Every report of a run by its path in the run folder. The same folder gives the same text, wherever it lies.
-
-    Raises:
-        HarnessError: the manifest cannot be read.
-    """
-    return dict(_reports(run, result))
-
-
-def write_reports(run: RunFolder, result: RunResult) -> Path:
-    """Every report into the run folder, each as soon as it is made; returns the path of the page.
-
-    Raises:
-        HarnessError: the manifest cannot be read.
-        OSError: one could not be written.
-    """
-    for name, text in _reports(run, result):
-        write_private(run.path / name, text)
-    return run.path / REPORT
-
-
-def _reports(run: RunFolder, result: RunResult) -> Iterator[tuple[str, str]]:
-    """The plainest first: whatever is wrong with a page takes no result away."""
-    for test in result.tests:
-        if test.folder:
-            yield f"{test.folder}/result.json", test.model_dump_json(indent=1) + "\n"
-    yield "result.json", result.model_dump_json(indent=1) + "\n"
-    yield "junit.xml", junit_xml(result, folder=run.manifest().folder or str(run.path))
-    yield REPORT, html(result, version=__version__, excerpts=_excerpts(run, result))
-    for test in result.tests:
-        yield from _for_elle(run, test)
-
-
-def _for_elle(run: RunFolder, test: TestResult) -> Iterator[tuple[str, str]]:
-    """The histories of transactions on lists in Elle's notation, beside those that they are from."""
-    names = [client.name for client in test.clients if client.workload == "list-append"]
-    told = Histories(run.test(test.folder).path).whole() if names and test.folder else {}
-    for name in names:
-        text = "".join(f"{line}\n" for line in edn(history(told.get(name, ()))))
-        yield f"{test.folder}/{FOLDER}/{name}.edn", text
-
-
-def _excerpts(run: RunFolder, result: RunResult) -> Mapping[tuple[str, str], str]:
-    """What the logs of steps other than pass say, by folder of the test and id of the step."""
-    return {
-        (test.folder, step.id): excerpt(_tail(run.test(test.folder).path / step.log))
-        for test in result.tests
-        for step in test.workflow_steps
-        if step.log and step.verdict is not Verdict.PASS
-    }
-
-
-def _tail(path: Path) -> str:
-    """The end of a log; nothing when it cannot be read, as a log is no part of the verdict."""
-    try:
-        with path.open("rb") as file:
-            file.seek(max(0, path.stat().st_size - _LOG_TAIL))
-            return file.read().decode(errors="replace")
-    except OSError:
-        return ""

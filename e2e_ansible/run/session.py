@@ -27,8 +27,9 @@ from e2e_ansible.run.folder import Manifest, ManifestTest, RunFolder, make_priva
 from e2e_ansible.run.interrupts import interrupts
 from e2e_ansible.run.journal import read_journal
 from e2e_ansible.run.plan_folder import write_plan
+from e2e_ansible.run.reports import write_reports
 from e2e_ansible.run.requirements import check_provider, check_requirements
-from e2e_ansible.run.results import run_result, write_reports
+from e2e_ansible.run.results import run_result
 from e2e_ansible.run.schedule import Job, run_jobs, within_budget
 from e2e_ansible.run.scratch import environment, scratch_folder, scratch_path
 from e2e_ansible.run.test_run import run_test

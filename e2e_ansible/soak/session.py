@@ -24,8 +24,8 @@ from e2e_ansible.run.difference import difference
 from e2e_ansible.run.folder import Manifest, RunFolder, manifest_tests, write_private
 from e2e_ansible.run.interrupts import interrupts
 from e2e_ansible.run.plan_folder import read_whole_plan
+from e2e_ansible.run.reports import write_reports
 from e2e_ansible.run.requirements import check_provider, check_requirements
-from e2e_ansible.run.results import write_reports
 from e2e_ansible.run.scratch import environment, remove_scratch, scratch_folder
 from e2e_ansible.run.session import new_manifest, run_started, writing
 from e2e_ansible.run.soak_reports import write_soak_reports

@@ -9,7 +9,7 @@ import pytest
 from real_runs import PASS, Steps, run_steps
 
 from e2e_ansible.run.folder import RunFolder
-from e2e_ansible.run.results import read_run
+from e2e_ansible.run.reading import read_run
 
 pytestmark = pytest.mark.nodes
 

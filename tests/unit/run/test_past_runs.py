@@ -8,7 +8,8 @@ from pathlib import Path
 from test_run_comparing import ordinary
 
 from e2e_ansible.run.past import past_runs
-from e2e_ansible.run.results import read_run, write_reports
+from e2e_ansible.run.reading import read_run
+from e2e_ansible.run.reports import write_reports
 from e2e_ansible.run.soak_numbers import METRICS
 from e2e_ansible.verdict import Cause, Verdict
 from tests.unit.soak_folders import BEGIN, SimulatedSoak, Trouble, make_soak

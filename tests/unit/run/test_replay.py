@@ -17,7 +17,8 @@ from e2e_ansible.judge.test import judge_test
 from e2e_ansible.run.folder import RunFolder
 from e2e_ansible.run.journal import read_events, read_journal
 from e2e_ansible.run.plan_folder import read_plan
-from e2e_ansible.run.results import read_run, read_test
+from e2e_ansible.run.reading import read_run
+from e2e_ansible.run.results import read_test
 from e2e_ansible.verdict import Verdict
 
 PASSED, SHORT, LATE = "survives", "failing_command", "slow_command"

@@ -14,7 +14,8 @@ from e2e_ansible.errors import UsageError
 from e2e_ansible.faults.ledger import Line, append
 from e2e_ansible.run.analysis import Agreement, analyze
 from e2e_ansible.run.folder import Manifest, ManifestTest, RunFolder
-from e2e_ansible.run.results import read_run, write_reports
+from e2e_ansible.run.reading import read_run
+from e2e_ansible.run.reports import write_reports
 
 REPORTS = ["tests/survives/result.json", "result.json", "junit.xml", "report.html"]
 HISTORIES = Path(__file__).parents[1] / "judge/histories"

@@ -21,7 +21,7 @@ from e2e_ansible.run.clean_up import clean_up, destroy_run, keeps
 from e2e_ansible.run.context import Megaphone, RunContext, RunOptions
 from e2e_ansible.run.evidence import collect
 from e2e_ansible.run.folder import TestFolder
-from e2e_ansible.run.results import read_run
+from e2e_ansible.run.reading import read_run
 from e2e_ansible.suite.model import Keep
 from e2e_ansible.verdict import Cause, Verdict
 

@@ -22,7 +22,7 @@ from e2e_ansible.run.folder import TestFolder, manifest_tests
 from e2e_ansible.run.interrupts import interrupts
 from e2e_ansible.run.journal import read_journal
 from e2e_ansible.run.plan_folder import write_plan
-from e2e_ansible.run.results import read_run
+from e2e_ansible.run.reading import read_run
 from e2e_ansible.run.test_run import run_test
 from e2e_ansible.verdict import Cause, Status, Verdict
 

@@ -28,7 +28,7 @@ from e2e_ansible.report.notice import Attempted, Notice, Output, RunStarted, Tas
 from e2e_ansible.run.clean_up import destroy_run
 from e2e_ansible.run.folder import RunFolder
 from e2e_ansible.run.journal import read_journal
-from e2e_ansible.run.results import read_run
+from e2e_ansible.run.reading import read_run
 from e2e_ansible.suite.model import Retry
 from e2e_ansible.verdict import Cause, Status, Verdict
 
