@@ -7,7 +7,6 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer
 
 from e2e_ansible.judge.clients import ClientResult
-from e2e_ansible.judge.timeline import FaultResult, GroupResult
 from e2e_ansible.nodes.observation import Observation
 from e2e_ansible.suite.model import SourceRef
 from e2e_ansible.verdict import Cause, Status, Verdict, exit_code
@@ -15,6 +14,8 @@ from e2e_ansible.verdict import Cause, Status, Verdict, exit_code
 __all__ = [
     "CheckResult",
     "Failure",
+    "FaultResult",
+    "GroupResult",
     "Proof",
     "Resumption",
     "RunResult",
@@ -120,6 +121,38 @@ class StepResult(_Model):
     engine: str = ""
     engine_reason: str = ""
     source: SourceRef
+
+
+class GroupResult(_Model):
+    """A group of steps. `steps` are the ids of all in it, in the order of the text; `depth` 0 is no part of another.
+
+    Those of its rescue and its end, which are in `steps` too, are also told apart.
+    """
+
+    id: str
+    name: str
+    depth: int = 0
+    parallel: bool = False
+    steps: tuple[str, ...]
+    rescue: tuple[str, ...] = ()
+    final: tuple[str, ...] = ()
+
+
+class FaultResult(_Model):
+    """One fault on one node, as the ledger has it; None for what did not happen. `open`: it may still be there."""
+
+    id: str
+    fault: str
+    node: str
+    step: str = ""
+    name: str = ""
+    intended: float
+    injected: float | None = None
+    effect: float | None = None
+    effect_proved: bool | None = None
+    healed: float | None = None
+    open: bool = False
+    message: str = ""
 
 
 class TestResult(_Model):

@@ -5,54 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from pydantic import BaseModel, ConfigDict
+from e2e_ansible.judge.result import FaultResult, GroupResult, StepResult
 
 if TYPE_CHECKING:
     from e2e_ansible.compile.plan import FlowItem
     from e2e_ansible.faults.ledger import FaultRecord
-    from e2e_ansible.judge.result import StepResult
 
-__all__ = ["FaultResult", "GroupResult", "fault_results", "group_results", "last_fault", "returned"]
+__all__ = ["fault_results", "group_results", "last_fault", "returned"]
 
 
 #: Acts whose proof says that a node answers again.
 _BACK = ("on", "return", "reboot", "reset")
-
-
-class GroupResult(BaseModel):
-    """A group of steps. `steps` are the ids of all in it, in the order of the text; `depth` 0 is no part of another.
-
-    Those of its rescue and its end, which are in `steps` too, are also told apart.
-    """
-
-    model_config = ConfigDict(frozen=True)
-
-    id: str
-    name: str
-    depth: int = 0
-    parallel: bool = False
-    steps: tuple[str, ...]
-    rescue: tuple[str, ...] = ()
-    final: tuple[str, ...] = ()
-
-
-class FaultResult(BaseModel):
-    """One fault on one node, as the ledger has it; None for what did not happen. `open`: it may still be there."""
-
-    model_config = ConfigDict(frozen=True)
-
-    id: str
-    fault: str
-    node: str
-    step: str = ""
-    name: str = ""
-    intended: float
-    injected: float | None = None
-    effect: float | None = None
-    effect_proved: bool | None = None
-    healed: float | None = None
-    open: bool = False
-    message: str = ""
 
 
 def fault_results(records: Iterable[FaultRecord]) -> tuple[FaultResult, ...]:

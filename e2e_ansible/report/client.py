@@ -8,7 +8,7 @@ from typing import Any
 
 from e2e_ansible.judge.clients import ClientResult
 from e2e_ansible.judge.outage import FaultImpact, Kind, OutageWindow, longest
-from e2e_ansible.judge.timeline import FaultResult
+from e2e_ansible.judge.result import FaultResult
 from e2e_ansible.report.words import count, duration, shorten
 
 __all__ = [

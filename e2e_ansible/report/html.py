@@ -14,8 +14,7 @@ from markupsafe import Markup
 
 from e2e_ansible.judge.clients import ClientResult
 from e2e_ansible.judge.outage import OutageWindow
-from e2e_ansible.judge.result import RunResult, StepResult, TestResult
-from e2e_ansible.judge.timeline import FaultResult
+from e2e_ansible.judge.result import FaultResult, RunResult, StepResult, TestResult
 from e2e_ansible.report import client as words_of_client
 from e2e_ansible.report.around import Around, around
 from e2e_ansible.report.axis import Axis, axis_of

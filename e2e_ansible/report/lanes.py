@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from e2e_ansible.judge.result import StepResult, TestResult
-from e2e_ansible.judge.timeline import FaultResult, GroupResult
+from e2e_ansible.judge.result import FaultResult, GroupResult, StepResult, TestResult
 from e2e_ansible.report.axis import Axis, Place, end_of
 from e2e_ansible.report.words import Mark, clock, count, duration, mark_of
 

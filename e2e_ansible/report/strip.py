@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from e2e_ansible.judge.clients import ClientResult
-from e2e_ansible.judge.result import TestResult
-from e2e_ansible.judge.timeline import FaultResult
+from e2e_ansible.judge.result import FaultResult, TestResult
 from e2e_ansible.report.axis import Axis, axis_of
 from e2e_ansible.report.words import count
 

@@ -6,8 +6,8 @@ import pytest
 
 from e2e_ansible.compile.plan import FlowGroup, FlowStep, FlowWait
 from e2e_ansible.faults.ledger import FaultRecord
-from e2e_ansible.judge.result import Proof, StepResult
-from e2e_ansible.judge.timeline import GroupResult, group_results, last_fault, returned
+from e2e_ansible.judge.result import GroupResult, Proof, StepResult
+from e2e_ansible.judge.timeline import group_results, last_fault, returned
 from e2e_ansible.suite.model import SourceRef
 from e2e_ansible.verdict import Status
 

@@ -14,8 +14,7 @@ from report_script import sample
 from e2e_ansible.judge.clients import ClientResult
 from e2e_ansible.judge.latency import Bin, Latency
 from e2e_ansible.judge.outage import FaultImpact, OutageWindow
-from e2e_ansible.judge.result import Resumption, RunResult, TestResult
-from e2e_ansible.judge.timeline import FaultResult
+from e2e_ansible.judge.result import FaultResult, Resumption, RunResult, TestResult
 from e2e_ansible.report.axis import Axis
 from e2e_ansible.report.chart import chart
 from e2e_ansible.report.client import lost_words, overhead_words, precise, range_words, told_words

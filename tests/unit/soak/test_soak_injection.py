@@ -12,8 +12,7 @@ import pytest
 from e2e_ansible.compile.compiler import compile_test
 from e2e_ansible.compile.plan import FlowGroup, FlowItem, FlowStep, Plan
 from e2e_ansible.errors import UsageError
-from e2e_ansible.judge.result import StepResult, TestResult
-from e2e_ansible.judge.timeline import FaultResult
+from e2e_ansible.judge.result import FaultResult, StepResult, TestResult
 from e2e_ansible.soak.injection import draw, inject, inserted, outcome, planned
 from e2e_ansible.soak.options import PlannedInjection, SoakOptions
 from e2e_ansible.soak.phases import Phases
