@@ -206,9 +206,10 @@ def _versions() -> Iterator[tuple[str, str]]:
 
 
 @contextmanager
-def writing(folder: RunFolder) -> Iterator[None]:
-    """Whatever cannot be written to the folder is an InfrastructureError that says so."""
+def writing(folder: RunFolder, *, hint: str = "") -> Iterator[None]:
+    """Whatever cannot be written to the folder is an InfrastructureError that says so; `hint` is what to do then."""
     try:
         yield
     except OSError as error:
-        raise InfrastructureError(f"the run folder {folder.path} cannot be written: {error}") from error
+        text = f"the run folder {folder.path} cannot be written: {error}"
+        raise InfrastructureError(text, hint=hint) from error

@@ -120,6 +120,7 @@ def injected(
 ) -> FailureInjection:
     """The record of what was injected: whether it took or not."""
     known = None if state.dry_run else outcome(result, injection)
+    hit = ", ".join(known.nodes) if known and not injection.target else injection.target
     return FailureInjection(
         timestamp=iso(at),
         run_id=state.run_id,
@@ -127,7 +128,7 @@ def injected(
         cycle_id=cycle_id(number),
         scenario=injection.scenario,
         phase=injection.phase,
-        target=injection.target,
+        target=hit,
         success=known.success if known else None,
         undone=known.undone if known else None,
         message=known.message if known else REHEARSED,

@@ -58,6 +58,11 @@ class Course:
         planned(self.options, first.parts.cycle, 1)
 
     @property
+    def variables(self) -> Mapping[str, object]:
+        """Those of the test, by name."""
+        return self._order(self.contexts).test.entry.variables
+
+    @property
     def shared(self) -> bool:
         """Whether all cycles have the same nodes."""
         return self._order(self.contexts).parts.shared

@@ -246,6 +246,7 @@ class InjectionOutcome:
     success: bool | None
     undone: bool | None
     message: str
+    nodes: tuple[str, ...] = ()
     details: Mapping[str, object] = field(default_factory=dict)
 
 
@@ -269,19 +270,20 @@ def outcome(result: TestResult, injection: PlannedInjection) -> InjectionOutcome
         return InjectionOutcome(None, None, "the cycle has no such failure")
     faults = [each for each in result.faults if each.step == step.id]
     undone = not any(each.open for each in faults) if faults else None
+    nodes = tuple(each.node for each in faults)
     details: dict[str, object] = {
         "step": step.id,
-        "nodes": [each.node for each in faults],
+        "nodes": list(nodes),
         "proofs": [f"{each.host}: {each.how}" for each in step.proofs if each.act.startswith(_ACT)],
         "continuity": _continuity(result, injection),
     }
     if step.verdict is None:
-        return InjectionOutcome(None, undone, _not_tried(step, result, injection), details)
+        return InjectionOutcome(None, undone, _not_tried(step, result, injection), nodes, details)
     took = step.verdict is Verdict.PASS
     how = "; ".join(each.how for each in step.proofs if each.act.startswith(_ACT))
     said = f"{injection.scenario} took: {how}" if took else f"{injection.scenario} did not take: {step.error}"
     left = "" if undone is not False else f"; not undone: {'; '.join(each.message for each in faults)}"
-    return InjectionOutcome(took, undone, said + left, details)
+    return InjectionOutcome(took, undone, said + left, nodes, details)
 
 
 def _fault_step(steps: Iterable[StepResult], injection: PlannedInjection) -> StepResult | None:

@@ -133,7 +133,7 @@ def _prepare(course: Course, runs: Path, options: RunOptions, who: Hearers) -> R
         for plan in plans.values():
             folder.keep_plan(plan)
         folder.write_state(state)
-        asked = manifest_text(manifest, course.options, first, resumed=False)
+        asked = manifest_text(manifest, course.options, first, course.variables)
         write_private(folder.path / "manifests" / "manifest.json", asked)
         write_private(folder.path / "environment.json", environment_text(manifest, first))
         run.write_manifest(manifest)  # last: without it this is no run
@@ -163,7 +163,8 @@ def _carry_out(run: RunFolder, course: Course, engine: Engine, who: Hearers) -> 
     tell = Megaphone(who.listeners)
     tell(run_started(manifest.model_copy(update={"tests": manifest.tests[:1]}), run))
     options = run_options(manifest)
-    with scratch_folder(Path(manifest.scratch)) as scratch, writing(run):
+    hint = f"its nodes may be there: e2e-ansible resume {run.run_id}, or destroy {run.run_id}"
+    with scratch_folder(Path(manifest.scratch)) as scratch, writing(run, hint=hint):
         context = RunContext(
             run_id=manifest.run_id,
             engine=engine,

@@ -21,20 +21,24 @@ __all__ = ["environment_text", "git_sha", "manifest_text"]
 _GIT_SECONDS = 10
 
 
-def manifest_text(manifest: Manifest, options: SoakOptions, plan: Plan, *, resumed: bool) -> str:
-    """The text of `manifests/manifest.json`, with the names of the seed."""
-    contexts = options.contexts or ("", "")
+def manifest_text(
+    manifest: Manifest, options: SoakOptions, plan: Plan, variables: Mapping[str, object]
+) -> str:
+    """The text of `manifests/manifest.json`, with the names of the seed. `variables` are those of the test."""
+    contexts = plan.contexts or ("", "")
     config = {
         "primary_context": contexts[0],
         "secondary_context": contexts[1],
-        **_variables(plan),
+        "method": variables.get("method"),
+        "old_hub_action": variables.get("old_primary"),
+        "variables": dict(variables),
         "cycles": options.cycles,
         "dry_run": manifest.dry_run,
         "cooldown_seconds": options.cooldown,
         "stop_on_failure": options.stop_on_failure,
         "run_hours": options.run_hours,
         "max_failures": options.max_failures,
-        "resume": resumed,
+        "resume": False,  # this is written when a run begins; one that is resumed keeps its folder
         "inject_failure": options.inject or None,
         "inject_at_phase": options.inject_at_phase or None,
         "seed": options.seed,
@@ -52,14 +56,6 @@ def manifest_text(manifest: Manifest, options: SoakOptions, plan: Plan, *, resum
         },
     }
     return json.dumps(made, indent=1) + "\n"
-
-
-def _variables(plan: Plan) -> Mapping[str, object]:
-    """Method and fate of the old primary, where the suite has them as parameters."""
-    return {
-        "method": plan.parameters.get("method"),
-        "old_hub_action": plan.parameters.get("old_primary"),
-    }
 
 
 def environment_text(manifest: Manifest, plan: Plan) -> str:
