@@ -47,6 +47,30 @@ PLANTED: dict[str, tuple[str, str, dict[str, str]]] = {
             "amcheck": r"^n12: database postgres, public\.stock, block 7: ",
         },
     ),
+    "wrong_sum[stolen=7]": (
+        "fail",
+        "product",
+        {"bank_sum:app": r"^app: read \d+ at \S+ on \S+\.11 found a sum of 793, not 800: -7"},
+    ),
+    "weak_isolation[pooler=forgets]": (
+        "fail",
+        "product",
+        {
+            "serializable:app": r"^app: (G-single|G2) under serializable: (txn \d+) [^;]*did not see [^;]*\2(;|$)",
+        },
+    ),
+    "stale_reads[replication=was switched off]": (
+        "fail",
+        "product",
+        {
+            "no_stale_reads:rows": r"^rows: read \d+ at \S+ on \S+\.12 (after a failover from timeline 1 to 2 )?"
+            r"counted \d+ rows of \d+ acknowledged; append \d+ had been acknowledged at \S+ by ",
+            "no_stale_reads:registers": r"^registers: read \d+ at \S+ on \S+\.12 after a failover from timeline 1 to 2 "
+            r"read (None|\d+) from key \d+, not (\d+); \w+ \2 had been acknowledged at \S+ by \S+\.11",
+            "linearizable:registers": r"^registers: key \d+: (read|cas) \d+ \(worker \d, \S+ to \S+, \S+\.12\) "
+            r"(read|changed) .+, but before it the key held [^;]+; \w+ (\d+) had set it to \3 and was acknowledged",
+        },
+    ),
     "blind_client[client=was stopped before]": (
         "unknown",
         "infrastructure",
@@ -63,6 +87,9 @@ TWINS = (
     "unflushed[commits=on]",
     "split_brain[primary=is stopped before]",
     "corrupted_block[blocks=as written]",
+    "wrong_sum[stolen=0]",
+    "weak_isolation[pooler=keeps]",
+    "stale_reads[replication=runs]",
     "blind_client[client=runs]",
 )
 
@@ -135,6 +162,7 @@ def test_the_healthy_twin_is_green(ran: Ran, name: str) -> None:
     assert {one.passed for one in verdicts(test).values()} == {True}
     assert [each.lost_count for each in test.clients] == [0] * len(test.clients)
     assert [each.resurrected_count for each in test.clients] == [0] * len(test.clients)
+    assert [each.findings for each in test.clients] == [()] * len(test.clients)
 
 
 @pytest.mark.parametrize("name", ["lost_primary[replication=asynchronous]", "unflushed[commits=off]"])
