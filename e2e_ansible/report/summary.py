@@ -20,6 +20,7 @@ from e2e_ansible.report.words import (
     Mark,
     clean,
     count,
+    cycle_words,
     duration,
     host_words,
     join_path,
@@ -112,13 +113,7 @@ class _Summary:
 
     def _soak(self, result: RunResult, soak: SoakResult) -> None:
         """The cycles in one line, and why there were no more."""
-        of = f" of {soak.asked}" if soak.asked else ""
-        words = f"{soak.cycles}{of} {'cycle' if soak.cycles == 1 and not of else 'cycles'}"
-        if not soak.dry_run:
-            words += f": {soak.passed} passed, {soak.failed} failed, {soak.unknown} unknown"
-        words += f"; contexts swapped {count(soak.swaps, 'time')}" if soak.swaps else ""
-        words += f"; stopped: {soak.stopped.replace('_', ' ')}" if soak.stopped else ""
-        self._line(self._pen.text(words, "bold"))
+        self._line(self._pen.text(cycle_words(soak), "bold"))
         if soak.left_out:
             self._line(
                 self._pen.text(f"{count(soak.left_out, 'cycle')} more did not pass; see cycles/", "dim")

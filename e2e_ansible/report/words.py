@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
 
-from e2e_ansible.judge.result import Resumption, StepResult
+from e2e_ansible.judge.result import Resumption, SoakResult, StepResult
 from e2e_ansible.soak.records import Alert
 from e2e_ansible.verdict import Cause, Status, Verdict
 
@@ -19,6 +19,7 @@ __all__ = [
     "clean",
     "clock",
     "count",
+    "cycle_words",
     "duration",
     "host_words",
     "join_path",
@@ -143,6 +144,16 @@ def shorten(text: str, *, lines: int, characters: int) -> str:
 def count(number: int, noun: str) -> str:
     """`1 test`, `2 tests`."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def cycle_words(soak: SoakResult) -> str:
+    """What cycles came to, and why there were no more: `3 of 5 cycles: 2 passed, ...; stopped: max failures`."""
+    of = f" of {soak.asked}" if soak.asked else ""
+    words = f"{soak.cycles}{of} {'cycle' if soak.cycles == 1 and not of else 'cycles'}"
+    if not soak.dry_run:
+        words += f": {soak.passed} passed, {soak.failed} failed, {soak.unknown} unknown"
+    words += f"; contexts swapped {count(soak.swaps, 'time')}" if soak.swaps else ""
+    return words + (f"; stopped: {soak.stopped.replace('_', ' ')}" if soak.stopped else "")
 
 
 def join_path(*parts: str) -> str:
