@@ -340,6 +340,13 @@ BY_THEMSELVES: Mapping[str, Callable[..., None]] = {
 
 #: What needs another cluster, other services or the past of a client, and the test that has both colours of it.
 ELSEWHERE = {
+    "tests/integration/test_switchover.py": (
+        "site_primary",
+        "site_standby",
+        "site_lag",
+        "site_fenced",
+        "site_absent",
+    ),
     "tests/integration/test_patroni.py": ("patroni_leader", "patroni_healthy"),
     "tests/integration/test_role_services.py": (
         "backup_recent",

@@ -275,6 +275,13 @@ BY_THEMSELVES: Mapping[str, Callable[..., None]] = {
 
 #: Steps whose cases need more than one node or a past, and the test that has them.
 ELSEWHERE = {
+    "tests/integration/test_switchover.py": (
+        "backup_site",
+        "decommission_site",
+        "demote_site",
+        "promote_site",
+        "restore_site",
+    ),
     "tests/integration/test_drift.py": ("drift",),
     "tests/integration/test_faults.py": ("fault", "heal"),
     "tests/integration/test_clients.py": ("start_client", "stop_client"),

@@ -103,6 +103,8 @@ def workflow() -> list[dict[str, Any]]:
         look("switched", "cluster_status", f"site_primary:{B}", f"site_standby:{A}"),
         fails("second-primary", {"step": "promote_site", "site": A}, look("still", f"site_primary:{B}")),
         fails("remove-primary", {"step": "decommission_site", "site": B}, look("there", f"site_primary:{B}")),
+        fails("restore-primary", {"step": "restore_site", "site": B}, look("whole", f"site_primary:{B}")),
+        fails("back-up-standby", {"step": "backup_site", "site": A}, look("as-before", f"site_primary:{B}")),
         *undone(),
         *cycle(3, B, A, method="full", old="none"),
         look("fenced", f"site_fenced:{B}", f"site_primary:{A}"),
@@ -186,6 +188,8 @@ def test_a_switchover_has_every_row_at_the_other_site_first(ran: tuple[RunResult
     [
         ("second-primary", "n12 of site_b takes writes; demote site_b before"),
         ("remove-primary", "n12 of site_b takes writes; demote site_b before"),
+        ("restore-primary", "n12 of site_b takes writes; demote site_b before"),
+        ("back-up-standby", "takes writes by the word of Patroni, so there is nothing to back up"),
     ],
 )
 def test_what_would_lose_rows_is_refused(ran: tuple[RunResult, Path], name: str, says: str) -> None:
