@@ -3,6 +3,12 @@
 from __future__ import annotations
 
 import os
+import signal
+
+#: Who starts tests in the background ignores these for all that they start; tests send them.
+for _signal in (signal.SIGTERM, signal.SIGHUP):
+    if signal.getsignal(_signal) is signal.SIG_IGN:
+        signal.signal(_signal, signal.SIG_DFL)
 
 #: The SDK of AWS looks for credentials at an address of the network when it finds none here.
 os.environ["AWS_EC2_METADATA_DISABLED"] = "true"
