@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pydantic import ValidationError
 
 from e2e_ansible import __version__
+from e2e_ansible.analysis.digits import settled
 from e2e_ansible.analysis.soak_analysis import analyze_soak
 from e2e_ansible.analysis.soak_csv import soak_csv
 from e2e_ansible.analysis.soak_result import SoakAnalysis
@@ -74,7 +75,8 @@ def write_soak_reports(run: RunFolder) -> SoakAnalysis:
 
 def _computed(run: RunFolder) -> tuple[SoakAnalysis, Mapping[str, str]]:
     numbers = read_soak(run)
-    found = analyze_soak(run.run_id, suite_name(run.manifest().suite), numbers.series, numbers.source)
+    suite = suite_name(run.manifest().suite)
+    found = settled(analyze_soak(run.run_id, suite, numbers.series, numbers.source))
     texts = {
         ANALYSIS: found.model_dump_json(indent=1) + "\n",
         TABLE: soak_csv(found),
