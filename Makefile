@@ -23,7 +23,7 @@ GIVE_BACK := [ "$$(stat -c %u Makefile)" = 0 ] || $(SUDO) find . -xdev -user 0 -
 # An environment does not survive a move of the checkout, nor the removal of its interpreter.
 READY := $(shell grep -qsxF '$(CURDIR)' $(VENV)/.place && $(BIN)/python -c '' 2>/dev/null && echo yes)
 
-.PHONY: help demo test lint bench collection sanity test-openstack test-patroni-vm test-upstream clean tools force
+.PHONY: help demo test lint bench collection sanity test-openstack test-vm test-upstream clean tools force
 
 help: ## show this list
 	sed -nE 's/^([a-z-]+):.*## (.*)/make \1\t\2/p' Makefile
@@ -75,10 +75,10 @@ sanity: collection ## check the collection with ansible-test (a minute at first,
 test-openstack: $(VENV)/openstack/.ready ## the provider openstack against a real nova on this machine (about 5 minutes)
 	E2E_OPENSTACK_PYTHON=$(VENV)/openstack/bin/python $(BIN)/python -m pytest tests/openstack/real_openstack.py
 
-test-patroni-vm: $(VENV)/.dev tools ## automatic failover on three virtual machines (root or sudo, about 10 minutes without KVM)
+test-vm: $(VENV)/.dev tools ## what only virtual machines show: failover of kernels, rows that were never synced (root or sudo, about 20 minutes without KVM)
 	trap : INT
 	status=0
-	{ $(AS_ROOT) $(BIN)/e2e-ansible doctor --fix && $(AS_ROOT) $(BIN)/python -m pytest -s tests/integration/libvirt_patroni.py; } || status=$$?
+	{ $(AS_ROOT) $(BIN)/e2e-ansible doctor --fix && $(AS_ROOT) $(BIN)/python -m pytest -s tests/integration/libvirt_patroni.py tests/integration/libvirt_unsynced.py; } || status=$$?
 	$(GIVE_BACK)
 	exit $$status
 

@@ -1,6 +1,6 @@
 """The suite `patroni-vm` on three virtual machines: a kernel that crashes, a power that is cut, and who leads after it.
 
-The file has a name that only `make test-patroni-vm` asks for: three emulated machines take two processors for minutes.
+The file has a name that only `make test-vm` asks for: three emulated machines take two processors for minutes.
 Nothing in it depends on how fast they are.
 """
 
