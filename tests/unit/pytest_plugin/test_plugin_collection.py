@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import tomllib
@@ -262,8 +263,9 @@ def test_a_project_without_suites_imports_nothing_heavy(tmp_path: Path) -> None:
         "heavy = {'ansible', 'ansible_runner', 'pydantic', 'psycopg', 'jinja2', 'typer', 'e2e_ansible.api'}\n"
         "print(int(code), sorted(heavy & set(sys.modules)))\n"
     )
+    bare = {name: value for name, value in os.environ.items() if name != "PYTEST_ADDOPTS"}
     done = subprocess.run(
-        [sys.executable, "-c", ask], cwd=tmp_path, capture_output=True, text=True, check=True
+        [sys.executable, "-c", ask], cwd=tmp_path, env=bare, capture_output=True, text=True, check=True
     )
     assert done.stdout.splitlines()[-1] == "0 []"
 
