@@ -6,11 +6,9 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
 from urllib.parse import quote
 
-from jinja2 import Environment, FunctionLoader, StrictUndefined, Template
-from markupsafe import Markup
+from jinja2 import Template
 
 from e2e_ansible.judge.clients import ClientResult
 from e2e_ansible.judge.outage import OutageWindow
@@ -24,6 +22,7 @@ from e2e_ansible.report.lanes import Bar, Edge, Lane, dead_lane, edges, fault_la
 from e2e_ansible.report.numbers import client_numbers
 from e2e_ansible.report.pen import sign
 from e2e_ansible.report.sight import Sight, sights
+from e2e_ansible.report.templating import templates
 from e2e_ansible.report.words import (
     Mark,
     cause_words,
@@ -203,26 +202,9 @@ def _cut(text: str) -> str:
     return shorten(clean(text), lines=_MOST_LINES, characters=_MOST_CHARACTERS)
 
 
-def _finalize(value: object) -> object:
-    return clean(value) if isinstance(value, str) and not isinstance(value, Markup) else value
-
-
-def _source(name: str) -> str:
-    return files(__package__).joinpath("templates", name).read_text("utf-8")
-
-
 @cache
 def _template() -> Template:
-    environment = Environment(
-        autoescape=True,
-        undefined=StrictUndefined,
-        finalize=_finalize,
-        loader=FunctionLoader(_source),
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    environment.filters.update(
+    return templates(
         bounds=words_of_client.bounds_words,
         cause=cause_words,
         clock=clock,
@@ -243,5 +225,4 @@ def _template() -> Template:
         stamp=stamp,
         values=_values,
         told=words_of_client.told_words,
-    )
-    return environment.get_template(_TEMPLATE)
+    ).get_template(_TEMPLATE)

@@ -48,7 +48,7 @@ from e2e_ansible.run.results import read_test
 from e2e_ansible.run.step_run import StepRun, trouble_of
 from e2e_ansible.verdict import Verdict
 
-__all__ = ["run_test"]
+__all__ = ["run_test", "started"]
 
 T = TypeVar("T")
 
@@ -127,7 +127,7 @@ class _TestRun:
         else:
             dead = max(0.0, now - (self._record.last or now))
             self._write(Resumed(at=now, dead=dead))
-        self._context.tell(_started(self._plan, self._entry, now))
+        self._context.tell(started(self._plan, self._entry, now))
         if self._before is not None:
             self._say(f"the run goes on; it was dead for {dead:.0f} s")
 
@@ -326,7 +326,8 @@ class _TestRun:
         self._context.tell(notice.Message(at=now, test=self._plan.name, level=level, text=text))
 
 
-def _started(plan: Plan, entry: ManifestTest, at: float) -> notice.TestStarted:
+def started(plan: Plan, entry: ManifestTest, at: float) -> notice.TestStarted:
+    """What is told when a test begins. `at` is in epoch seconds."""
     steps = tuple(
         notice.StepSummary(
             id=step.id,

@@ -27,6 +27,7 @@ from e2e_ansible.run.begun import Before
 from e2e_ansible.run.context import RunContext
 from e2e_ansible.run.folder import ManifestTest, TestFolder, write_private
 from e2e_ansible.run.journal import Journal
+from e2e_ansible.run.test_run import started
 from e2e_ansible.verdict import Verdict
 
 __all__ = ["NoEngine", "rehearse", "rehearsed"]
@@ -90,18 +91,7 @@ def _go(
         write(Resumed(at=now, dead=max(0.0, now - (record.last or now))))
     else:
         write(TestStarted(at=now, deployment=entry.deployment, plan_hash=plan.hash))
-    steps = tuple(
-        notice.StepSummary(
-            id=step.id,
-            type=step.type,
-            description=step.description,
-            hosts=step.hosts,
-            phase=step.phase,
-            source=step.source,
-        )
-        for step in plan.steps
-    )
-    context.tell(notice.TestStarted(at=now, test=plan.name, deployment_id=entry.deployment, steps=steps))
+    context.tell(started(plan, entry, now))
     for step in plan.steps:
         if context.cancel.is_set:
             break
