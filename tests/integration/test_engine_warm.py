@@ -26,7 +26,9 @@ from e2e_ansible.engine.warm import engine as warm_engine
 from e2e_ansible.engine.warm.engine import WarmEngine
 
 REPOSITORY = Path(__file__).parents[2]
-SLEEP = {"ansible.builtin.command": "sleep 4321"}
+#: How long those of this process sleep: nobody else's command line has this word.
+SECONDS = f"4321.{os.getpid()}"
+SLEEP = {"ansible.builtin.command": f"sleep {SECONDS}"}
 DEBUG = {"ansible.builtin.debug": {"msg": "here"}}
 
 
@@ -70,7 +72,7 @@ def assert_idle(engine: WarmEngine) -> None:
 
 def sleepers(pid: int) -> list[int]:
     """Those in the family of a process that sleep as the playbook told them."""
-    return [each for each in family(pid) if b"4321" in _read(Path(f"/proc/{each}/cmdline"))]
+    return [each for each in family(pid) if _sleeps(each)]
 
 
 def _read(path: Path) -> bytes:
@@ -244,7 +246,7 @@ def test_nothing_is_left_when_its_user_is_killed(tmp_path: Path) -> None:
 
 def test_what_a_playbook_has_started_ends_with_the_user_who_is_killed(tmp_path: Path) -> None:
     """Also what has left its session and lost its parent, as a master of ssh does."""
-    leaves = {"ansible.builtin.shell": "setsid sh -c 'sleep 4321; true' & sleep 4321"}
+    leaves = {"ansible.builtin.shell": f"setsid sh -c 'sleep {SECONDS}; true' & sleep {SECONDS}"}
     request = a_request(tmp_path, leaves)
     program = (
         "import sys; from pathlib import Path; from e2e_ansible.engine.warm.engine import WarmEngine;"
@@ -358,7 +360,11 @@ def _new(folder: Path, name: str) -> Path:
     return folder / name
 
 
-def _asleep() -> bool:
-    return any(
-        b"4321" in _read(entry / "cmdline") for entry in Path("/proc").iterdir() if entry.name.isdecimal()
-    )
+def _asleep() -> list[int]:
+    return [
+        int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdecimal() and _sleeps(entry.name)
+    ]
+
+
+def _sleeps(pid: int | str) -> bool:
+    return SECONDS.encode() in _read(Path(f"/proc/{pid}/cmdline")).split(b"\0")
