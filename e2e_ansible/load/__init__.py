@@ -1,0 +1,1 @@
+"""Load tools: what each one printed becomes one shape of result. Pure."""
