@@ -53,8 +53,9 @@ class LoadResult(_Model):
     """One load. None is what the tool did not tell; nothing in it is assumed.
 
     `complete`: the tool came to its own summary. `meaning` says what its exit status means, in words; `refused` why
-    the load does not count although it ended, '' if it does: a check of the tool itself that failed, a population that
-    is not whole. `started` is in seconds since 1970, `seconds` what was measured. `compliance` is the tool's own judgement.
+    the load does not count although it ended, '' if it does: a check of the tool itself that failed, a population
+    that is not whole. `started` is in seconds since 1970, `seconds` what was measured. `compliance` is the tool's own
+    judgement.
     """
 
     tool: str
