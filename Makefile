@@ -10,7 +10,7 @@ BIN := $(VENV)/bin
 PYTHONS := $(PYTHON) python3 python3.13 python3.12 python3.11
 
 # sudo drops these; HOME becomes that of root, so that nothing of root appears in the home of the caller.
-KEPT := E2E_ANSIBLE_HOME E2E_APT_MIRROR http_proxy https_proxy no_proxy CI NO_COLOR PYTEST_ADDOPTS
+KEPT := E2E_ANSIBLE_HOME E2E_APT_MIRROR E2E_PGDG_MIRROR E2E_PGDG_KEY http_proxy https_proxy no_proxy CI NO_COLOR PYTEST_ADDOPTS
 AS_ROOT := $(if $(SUDO),$(SUDO) -H env $(foreach name,$(KEPT),$(if $($(name)),$(name)='$($(name))')))
 
 # Most tests wait for nodes; one worker more than processors keeps those busy. A file of tests shares its nodes.
@@ -23,7 +23,7 @@ GIVE_BACK := [ "$$(stat -c %u Makefile)" = 0 ] || $(SUDO) find . -xdev -user 0 -
 # An environment does not survive a move of the checkout, nor the removal of its interpreter.
 READY := $(shell grep -qsxF '$(CURDIR)' $(VENV)/.place && $(BIN)/python -c '' 2>/dev/null && echo yes)
 
-.PHONY: help demo test lint bench collection sanity test-openstack test-vm test-upstream clean tools force
+.PHONY: help demo test lint bench collection sanity test-openstack test-vm test-upstream test-stroppy clean tools force
 
 help: ## show this list
 	sed -nE 's/^([a-z-]+):.*## (.*)/make \1\t\2/p' Makefile
@@ -82,6 +82,13 @@ test-vm: $(VENV)/.dev tools ## what only virtual machines show: failover of kern
 	$(GIVE_BACK)
 	exit $$status
 
+test-stroppy: $(VENV)/.dev tools ## the tests of run_stroppy with the real program, STROPPY=PATH or built by Go (root or sudo, about 5 minutes)
+	trap : INT
+	status=0
+	{ $(AS_ROOT) $(BIN)/e2e-ansible doctor --fix && $(AS_ROOT) env STROPPY="$$STROPPY" $(BIN)/python -m pytest -s tests/integration/stroppy_real.py; } || status=$$?
+	$(GIVE_BACK)
+	exit $$status
+
 test-upstream: $(VENV)/upstream/.ready $(VENV)/openstack/.ready ## the inventory plugins of newer collections (root or sudo, about 10 minutes)
 	$(AS_ROOT) env E2E_UPSTREAM=$(VENV)/upstream $(BIN)/python -m pytest tests/integration/upstream_inventories.py
 	E2E_UPSTREAM=$(VENV)/upstream E2E_OPENSTACK_PYTHON=$(VENV)/openstack/bin/python $(BIN)/python -m pytest tests/openstack/upstream_inventory.py
@@ -123,7 +130,7 @@ $(VENV)/upstream/.ready: $(VENV)/.dev
 	touch $@
 
 # What the tests need beside nodes: servers of PostgreSQL, which they start themselves, so the package is kept from making
-# a cluster; and a daemon of libvirt with an emulator.
+# a cluster; a daemon of libvirt with an emulator; and Go.
 LIBVIRT := libvirt-daemon-system libvirt-daemon-driver-qemu libvirt-clients qemu-system-x86 qemu-utils dnsmasq-base genisoimage
 tools:
 	packages=
@@ -137,6 +144,8 @@ tools:
 	for program in virsh libvirtd qemu-system-x86_64 qemu-img dnsmasq genisoimage; do
 	  PATH=$$PATH:/usr/sbin:/sbin type -P "$$program" >/dev/null || { packages+=" $(LIBVIRT)"; break; }
 	done
+	# Built by Go is what notes its lines: that needs 1.20 or later.
+	PATH=$$PATH:/usr/local/go/bin type -P go >/dev/null || packages+=" golang-go"
 	[ -z "$$packages" ] && exit
 	$(call install,$$packages)
 

@@ -24,6 +24,7 @@ from benchmarks.analysis import analysis
 from benchmarks.endings import endings
 from benchmarks.failover import failover
 from benchmarks.hosts import hosts, ssh_hosts
+from benchmarks.setup import setup
 from benchmarks.soak import soak
 from benchmarks.steps import boot, steps
 from benchmarks.whole import looks, quickstart
@@ -63,6 +64,9 @@ SECTIONS: Mapping[str, Section] = {
     ),
     "quickstart": Section(
         "The quickstart suite", lambda folder, quick: quickstart(folder, 1 if quick else 3)
+    ),
+    "setup": Section(
+        "Set-up of three nodes with four services", lambda folder, quick: setup(folder, 1 if quick else 5)
     ),
     "failover": Section(
         "Failovers of Patroni on local nodes", lambda folder, quick: failover(folder, 1 if quick else 10)

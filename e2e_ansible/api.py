@@ -46,6 +46,7 @@ from e2e_ansible.run.folder import ManifestTest, RunFolder
 from e2e_ansible.run.healing import heal_run
 from e2e_ansible.run.plan_folder import write_plan
 from e2e_ansible.run.reading import read_run
+from e2e_ansible.run.repeat import repeated, repetition
 from e2e_ansible.run.resume import resume_run
 from e2e_ansible.run.session import run_plans
 from e2e_ansible.steps.base import CompileContext, CompiledStep, StepType, Unsafe, play
@@ -153,21 +154,29 @@ def run(
     *,
     parallel: int = 1,
     max_nodes: int | None = None,
+    budget: str = "",
     stop_on_error: bool = False,
     keep: Keep | None = None,
     runs: str | os.PathLike[str] = RUNS,
     listeners: Sequence[Listener] = (),
     engine: Engine | None = None,
+    repeat: int = 1,
 ) -> RunResult:
     """Run plans on real nodes. The run folder is `runs / result.run_id`. Without an engine, a warm one is used.
+
+    With `repeat` each test is run so many times, as tests of their own, and `result.repeats` tells how steady it is.
 
     Raises:
         UsageError: a plan cannot be run here; nothing was started.
         InfrastructureError: a requirement is not met or a folder cannot be written.
     """
-    options = RunOptions(parallel=parallel, max_nodes=max_nodes, stop_on_error=stop_on_error, keep=keep)
+    options = RunOptions(
+        parallel=parallel, max_nodes=max_nodes, stop_on_error=stop_on_error, keep=keep, budget=budget
+    )
     with nullcontext(engine) if engine else open_engine() as used:
-        result, _ = run_plans(plans, runs=Path(runs), engine=used, options=options, listeners=listeners)
+        result, _ = run_plans(
+            repeated(plans, repeat), runs=Path(runs), engine=used, options=options, listeners=listeners
+        )
     return result
 
 
@@ -187,9 +196,13 @@ def resume(
     """
 
     def recompile(tests: Sequence[ManifestTest]) -> list[Plan]:
-        refuse_unknown([test.name for test in tests], [plan.name for plan in plans])
         by_name = {plan.name: plan for plan in plans}
-        return [by_name[test.name] for test in tests]
+        wanted = [test.name if test.name in by_name else test.test for test in tests]
+        refuse_unknown(wanted, list(by_name))
+        return [
+            by_name[name] if name == test.name else repetition(by_name[name], test.repetition)
+            for name, test in zip(wanted, tests, strict=True)
+        ]
 
     with nullcontext(engine) if engine else open_engine() as used:
         run_folder = RunFolder.open(Path(folder))

@@ -26,8 +26,8 @@ __all__ = ["compare", "drift"]
 class _Question:
     """One metric before it is answered: the answer may need to know all the others.
 
-    `silent`: its totals allow only one outcome, as of a rate at which nothing ever failed. It cannot alarm, so it does
-    not count among the metrics for which the chances are corrected (Tarone 1990).
+    `silent`: its totals allow only one outcome, as of a rate at which nothing ever failed, or so few values show
+    nothing at all. It cannot alarm, so it is none of the metrics for which the chances are corrected (Tarone 1990).
     """
 
     metric: str
@@ -160,20 +160,22 @@ def _answers(questions: Sequence[_Question], rule: Rule) -> list[Change]:
 def _of_values(metric: str, series: Series, runs: Sequence[tuple[float, ...]], rule: Rule) -> _Question:
     """Enough runs: by the band of their medians. Fewer: by the ranks of all values."""
     medians = [median(one) for one in runs]
-    shift = band_shift(medians, median(series.values), rule.alpha, rule.window)
-    last = medians[-rule.window :] if shift else [value for one in runs for value in one]
+    banded = band_shift(medians, median(series.values), rule.alpha, rule.window)
+    last = medians[-rule.window :] if banded else [value for one in runs for value in one]
     before = median(last)
+    shift = banded or _rank_shift(last, series.values, medians, rule)
     return _Question(
         metric=metric,
         kind="values",
-        test="band" if shift else "rank",
+        test="band" if banded else "rank",
         unit=series.unit,
         better=series.better,
         before=before,
         after=median(series.values),
         counts=(len(last), len(series.values)),
         matter=max(series.floor, rule.matters * abs(before)),
-        shift=shift or _rank_shift(last, series.values, medians, rule),
+        shift=shift,
+        silent=shift.least > rule.alpha,
     )
 
 

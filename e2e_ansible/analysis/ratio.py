@@ -1,7 +1,8 @@
 """The ratio rule of the first switchover analyzer: 1.2 times as long, or 5 points less often. It knows no noise.
 
-It takes the mean of a whole cycle and the P95 of a phase. An improvement is a phase that takes less than 1 / 1.2 of
-its time; a rate and a mean have none. It answers whatever the number of values, so its alarms are often false.
+It takes the mean of a whole cycle and the P95 of a phase; of what is better when it is more, the P5. An improvement is
+a phase that takes less than 1 / 1.2 of its time; a rate and a mean have none. It answers whatever the number of values,
+so its alarms are often false.
 """
 
 from __future__ import annotations
@@ -18,7 +19,9 @@ __all__ = ["judge_rate", "judge_values", "statistic"]
 
 def statistic(series: Series) -> float:
     """The number that the rule compares. It needs a value."""
-    return fmean(series.values) if series.whole else percentile(sorted(series.values), 0.95)
+    if series.whole:
+        return fmean(series.values)
+    return percentile(sorted(series.values), 0.95 if series.better is Direction.LOWER else 0.05)
 
 
 def judge_values(before: Series, after: Series, rule: Rule) -> Decision:
@@ -26,7 +29,8 @@ def judge_values(before: Series, after: Series, rule: Rule) -> Decision:
     old, new = statistic(before), statistic(after)
     ratio = new / old if old > 0 else 1.0
     longer = ratio if after.better is Direction.LOWER else (1 / ratio if ratio > 0 else rule.ratio + 1)
-    reason = f"{'mean' if after.whole else 'P95'} {ratio:.2f} times the baseline"
+    slow = "P95" if after.better is Direction.LOWER else "P5"
+    reason = f"{'mean' if after.whole else slow} {ratio:.2f} times the baseline"
     if longer > rule.ratio:
         return Decision(outcome=Outcome.REGRESSION, reason=f"{reason}, the limit is {rule.ratio:g}")
     if not after.whole and longer < 1 / rule.ratio:

@@ -111,16 +111,18 @@ def sheet(
     *,
     suite: str = "",
     verdicts: Sequence[VerdictRow] = (),
+    missing: Mapping[str, str] | None = None,
 ) -> Sheet:
-    """A run against baselines, oldest first.
+    """A run against baselines, oldest first. `missing` says why a side does not have a metric.
 
     Raises:
         ValueError: there is no baseline.
     """
     found = compare(new, baselines, rule)
     rows = [_row(one, new, baselines) for one in found.changes]
-    rows += [_single(name, Answer.GONE, new, baselines) for name in found.only_before]
-    rows += [_single(name, Answer.NEW, new, baselines) for name in found.only_after]
+    why = missing or {}
+    rows += [_single(name, Answer.GONE, new, baselines, why.get(name, "")) for name in found.only_before]
+    rows += [_single(name, Answer.NEW, new, baselines, why.get(name, "")) for name in found.only_after]
     return Sheet(
         name=new.name,
         suite=suite,
@@ -154,9 +156,9 @@ def _row(change: Change, new: SeriesSet, baselines: Sequence[SeriesSet]) -> Row:
     )
 
 
-def _single(metric: str, answer: Answer, new: SeriesSet, baselines: Sequence[SeriesSet]) -> Row:
+def _single(metric: str, answer: Answer, new: SeriesSet, baselines: Sequence[SeriesSet], why: str) -> Row:
     unit = next((one.series[metric].unit for one in (new, *baselines) if metric in one.series), "")
-    return Row(metric=metric, answer=answer, reason="", unit=unit, figures=_figures(metric, new, baselines))
+    return Row(metric=metric, answer=answer, reason=why, unit=unit, figures=_figures(metric, new, baselines))
 
 
 def _figures(metric: str, new: SeriesSet, baselines: Sequence[SeriesSet]) -> tuple[Figure, ...]:
@@ -210,16 +212,31 @@ def _verdict_answer(verdict: str, passed: int, count: int) -> Answer:
 
 
 def sheet_csv(found: Sheet) -> str:
-    """A line for each statistic of each metric. Rates are 0 to 1, times in seconds."""
+    """A line for each statistic of each metric, each in its unit. Rates are 0 to 1."""
     text = io.StringIO()
     write = csv.writer(text, lineterminator="\n").writerow
-    write(("metric", "statistic", "current", "baseline", "delta", "ratio", "verdict", "reason"))
+    write(
+        (
+            "metric",
+            "statistic",
+            "current",
+            "baseline",
+            "delta",
+            "ratio",
+            "verdict",
+            "reason",
+            "unit",
+            "better",
+        )
+    )
     for row in found.rows:
         for one in row.figures:
             numbers = (_cell(number) for number in (one.current, one.baseline, one.delta, one.ratio))
-            write((row.metric, one.name, *numbers, row.answer.value, row.reason))
+            way = row.change.better.value if row.change else ""
+            unit = "" if one.name == "rate" else row.unit
+            write((row.metric, one.name, *numbers, row.answer.value, row.reason, unit, way))
     for each in found.verdicts:
-        write((each.name, "verdict", each.now, each.before, "", "", each.answer.value, ""))
+        write((each.name, "verdict", each.now, each.before, "", "", each.answer.value, "", "", ""))
     return text.getvalue()
 
 

@@ -16,6 +16,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 
 from e2e_ansible.awx.carried import Told, rows
 from e2e_ansible.awx.clients import client_folder, integrity_node
+from e2e_ansible.awx.loads import acted
 from e2e_ansible.checks.base import Situation
 from e2e_ansible.checks.registry import checks, evaluate
 from e2e_ansible.errors import UsageError
@@ -31,6 +32,7 @@ from e2e_ansible.steps.drift import Drift
 from e2e_ansible.steps.group import Composition
 from e2e_ansible.steps.registry import step_types
 from e2e_ansible.steps.sites import SiteStep
+from e2e_ansible.steps.targets import nodes_with
 from e2e_ansible.steps.validate import ValidateOptions
 from e2e_ansible.steps.wait import Wait
 from e2e_ansible.suite.model import StepOptions, TestEntry
@@ -44,8 +46,10 @@ _LABELS = ("database",)
 _OURS = "e2e_ansible.steps."
 _CONTROLLER = "localhost"
 #: Roles that need the addresses of the nodes which they leave alone.
-_MUST_KNOW_ALL = ("fault", "oracle_client")
+_MUST_KNOW_ALL = ("fault", "oracle_client", "load")
+_INSTALL = "install"
 _COMMAND, _LOOK, _WAIT = "plain_command", "observe", "await_node"
+_FOLDER = "ansible.builtin.file"
 
 Registered = Mapping[str, Mapping[str, Any]]
 
@@ -66,7 +70,7 @@ _Mapping = Annotated[dict[str, Any], BeforeValidator(_read)]
 class Asked(BaseModel):
     """The extra variables of a job. `options` are those of the step in a suite, `registered` is of earlier steps.
 
-    `writer` says that rows are written from this step on.
+    `writer` says that rows are written from this step on, `away` names nodes that earlier steps took down.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -78,6 +82,7 @@ class Asked(BaseModel):
     parameters: _Mapping = {}
     registered: _Mapping = {}
     writer: bool = False
+    away: tuple[str, ...] = ()
 
 
 def runnable() -> Mapping[str, StepType[Any]]:
@@ -111,8 +116,8 @@ def read_step(asked: Asked) -> dict[str, Any]:
         raise UsageError(f"there is no step {asked.step!r}", hint=suggestion(asked.step, types))
     kind = types[asked.step]
     options = _options(kind, asked)
-    _refuse_unknown(kind, options, entry.nodes)
-    return _compiled(asked, entry, options, kind.compile(options, _context(entry)))
+    _refuse_unknown(kind, options, entry.labels)
+    return _compiled(asked, entry, options, kind.compile(options, _context(entry, asked.away)))
 
 
 def hold(
@@ -137,7 +142,7 @@ def hold(
     entry = _entry(asked)
     kind = runnable()[asked.step]
     options = _options(kind, asked)
-    _refuse_unknown(kind, options, ())
+    _refuse_unknown(kind, options, {})
     assert isinstance(options, ValidateOptions)
     expected = tuple(nodes) or entry.nodes
     seen = Situation(
@@ -146,7 +151,7 @@ def hold(
         ),
         expected={name: entry.labels.get(name, _LABELS) for name in expected},
         database=entry.parameters.database,
-        primary=expected[0],
+        primary=expected[0] if expected else "",
         acknowledged=rows(histories, told),
         histories=histories.at(told.sizes),
     )
@@ -165,6 +170,8 @@ def _entry(asked: Asked) -> TestEntry:
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         raise UsageError(f"e2e_parameters: {_words(first)}") from error
+    if not entry.nodes and entry.parameters.database != "existing":
+        raise UsageError("e2e_parameters: cluster_size: a cluster has a node at least")
     if entry.parameters.sites:
         # A job knows one cluster; it would make one of both sites.
         raise UsageError("tests with sites are not run by jobs of AWX", hint="e2e-ansible run SUITE")
@@ -186,10 +193,13 @@ def _words(error: Mapping[str, Any]) -> str:
     return f"{'.'.join(map(str, error['loc']))}: {error['msg']}"
 
 
-def _refuse_unknown(kind: StepType[Any], options: StepOptions, nodes: Sequence[str]) -> None:
+def _refuse_unknown(kind: StepType[Any], options: StepOptions, labels: Mapping[str, Sequence[str]]) -> None:
+    nodes = list(labels)
     for field, node in kind.node_names(options):
         if node not in nodes:
             raise UsageError(f"{field}: there is no node {node!r}", hint=suggestion(node, nodes))
+    for _, name in kind.target_names(options):
+        nodes_with(name, labels)
     known = checks()
     for field, _, text in kind.check_names(options):
         name = text.partition(":")[0]
@@ -197,14 +207,15 @@ def _refuse_unknown(kind: StepType[Any], options: StepOptions, nodes: Sequence[s
             raise UsageError(f"{field}: there is no check {name!r}", hint=suggestion(name, known))
 
 
-def _context(entry: TestEntry) -> CompileContext:
+def _context(entry: TestEntry, away: tuple[str, ...]) -> CompileContext:
     labels = entry.labels
     return CompileContext(
         provider=entry.provider,
         nodes=entry.nodes,
         labels=labels,
         parameters=entry.parameters,
-        primary=entry.nodes[0],
+        primary="" if entry.parameters.database == "existing" else entry.nodes[0],
+        away=away,
     )
 
 
@@ -220,7 +231,8 @@ def _compiled(asked: Asked, entry: TestEntry, options: StepOptions, made: Compil
     if "provision_state" in variables:
         variables["provision_deployment"] = asked.deployment
     tasks = {key: task[key] for play in made.plays for task in play.get("tasks", ()) for key in task}
-    act = "deploy" if creates else roles[0]["role"] if roles else asked.step
+    installs = creates or asked.step == _INSTALL
+    act = "deploy" if installs else roles[0]["role"] if roles else asked.step
     found = _act(act, made.hosts, joins=made.hosts != (_CONTROLLER,), creates=creates)
     found["vars"] = variables
     found["roles"] = [role["role"] for role in roles]
@@ -228,10 +240,14 @@ def _compiled(asked: Asked, entry: TestEntry, options: StepOptions, made: Compil
     found["look"] = tasks.get(_LOOK, {})
     found["command"] = _command(tasks.get(_COMMAND, {}), asked.registered)
     found["registered"] = asked.registered
+    found["folders"] = [task["path"] for name, task in tasks.items() if name == _FOLDER]
+    found |= acted(made, _plain)
     found["client"] = _client(asked, entry, made)
+    if installs and found["client"] and found["client"]["on"] not in made.hosts:
+        found["hosts"] = [*found["hosts"], found["client"]["on"]]
     found["removes"] = made.removes_nodes
-    if act in _MUST_KNOW_ALL:
-        found["others"] = [node for node in entry.nodes if node not in made.hosts]
+    if found["act"] in _MUST_KNOW_ALL or asked.step == _INSTALL:
+        found["others"] = [node for node in entry.nodes if node not in found["hosts"]]
     found["register"] = made.judgement.register_as or ""
     found["attempts"] = made.judgement.retry.max_attempts
     found["delay_seconds"] = made.judgement.retry.delay_seconds

@@ -12,7 +12,7 @@ __all__ = ["GATES", "LOOK", "Attempts"]
 
 #: Tasks of playbooks/step.yml: what a look begins with, and the words that decide which edge AWX takes.
 LOOK = "Hold the clients still"
-GATES = ("Hold the checks", "Hold the clients to what they did")
+GATES = ("Hold the checks", "Hold the load to its limits", "Hold the clients to what they did")
 _RC_FAILED = 2
 _JUDGED_HERE = frozenset({Kind.FAILED, Kind.OK, Kind.SKIPPED})
 

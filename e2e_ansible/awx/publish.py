@@ -1,4 +1,4 @@
-"""Makes the workflow job template of a test in AWX what it is here; a workflow that runs keeps what it began with."""
+"""Makes a workflow job template in AWX what it is here; a workflow that runs keeps what it began with."""
 
 from __future__ import annotations
 
@@ -40,18 +40,28 @@ def publish(client: Client, workflow: Workflow) -> Object:
     """The workflow job template in AWX with these nodes and edges; nothing is changed if it has them already.
 
     Raises:
-        AwxError: the job template of the steps is missing, or AWX refused.
+        AwxError: the job template of the steps or a workflow in it is missing, or AWX refused.
     """
     step = find_template(client, STEP_TEMPLATE)
+    known = {"": int(step["id"])}
+    for name in dict.fromkeys(node.workflow for node in workflow.nodes if node.workflow):
+        known[name] = _workflow(client, name)
     template = _template(client, workflow, step)
     place = f"workflow_job_templates/{template['id']}/workflow_nodes/"
     there = list(client.each(place))
-    if _same(workflow.nodes, there, step["id"]):
+    if _same(workflow.nodes, there, known):
         return template
     for node in there:
         client.delete(f"workflow_job_template_nodes/{node['id']}/")
-    _make(client, workflow.nodes, template["id"], step["id"])
+    _make(client, workflow.nodes, template["id"], known)
     return template
+
+
+def _workflow(client: Client, name: str) -> int:
+    found = client.named("workflow_job_templates", name)
+    if found is None:
+        raise AwxError(f"AWX has no workflow {name!r}", hint="e2e-ansible awx launch makes those of a suite")
+    return int(found["id"])
 
 
 def _template(client: Client, workflow: Workflow, step: Object) -> Object:
@@ -71,7 +81,7 @@ def _template(client: Client, workflow: Workflow, step: Object) -> Object:
     return client.patch(f"workflow_job_templates/{found['id']}/", wanted)
 
 
-def _same(nodes: Iterable[Node], there: Iterable[Object], step: int) -> bool:
+def _same(nodes: Iterable[Node], there: Iterable[Object], known: Mapping[str, int]) -> bool:
     names = {each["id"]: each["identifier"] for each in there}
     found = {
         each["identifier"]: (
@@ -85,9 +95,9 @@ def _same(nodes: Iterable[Node], there: Iterable[Object], step: int) -> bool:
     }
     return found == {
         node.identifier: (
-            step,
+            known[node.workflow],
             dict(node.extra_data),
-            node.timeout_seconds,
+            node.timeout_seconds or None,
             node.all_parents_must_converge,
             *(sorted(getattr(node, edge)) for edge in _EDGES),
         )
@@ -95,16 +105,16 @@ def _same(nodes: Iterable[Node], there: Iterable[Object], step: int) -> bool:
     }
 
 
-def _make(client: Client, nodes: Iterable[Node], template: int, step: int) -> None:
+def _make(client: Client, nodes: Iterable[Node], template: int, known: Mapping[str, int]) -> None:
     nodes = tuple(nodes)
     made = {
         node.identifier: client.post(
             f"workflow_job_templates/{template}/workflow_nodes/",
             {
                 "identifier": node.identifier,
-                "unified_job_template": step,
+                "unified_job_template": known[node.workflow],
                 "extra_data": dict(node.extra_data),
-                "timeout": node.timeout_seconds,
+                **({"timeout": node.timeout_seconds} if node.timeout_seconds else {}),
                 "all_parents_must_converge": node.all_parents_must_converge,
             },
         )["id"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from e2e_ansible.awx.following import Followed, follow_test
 from e2e_ansible.awx.jobs import Job, launch, page_of
 from e2e_ansible.awx.operation import follow_operation, operation_plan
 from e2e_ansible.awx.publish import find_template, publish
+from e2e_ansible.awx.whole import WholeJob, whole_of
 from e2e_ansible.awx.workflow import Workflow, workflow_of
 from e2e_ansible.compile.plan import Plan
 from e2e_ansible.engine.protocol import Cancel, Ended, Engine, Outcome, PlayRequest
@@ -35,7 +36,17 @@ from e2e_ansible.run.session import run_started, writing
 from e2e_ansible.run.step_run import trouble_of
 from e2e_ansible.suite.model import Test
 
-__all__ = ["Prepared", "launch_operation", "launch_tests", "prepare", "start", "start_operation"]
+__all__ = [
+    "Prepared",
+    "launch_operation",
+    "launch_tests",
+    "launch_whole",
+    "prepare",
+    "prepare_whole",
+    "start",
+    "start_operation",
+    "start_whole",
+]
 
 
 @dataclass(frozen=True)
@@ -56,6 +67,22 @@ def prepare(client: Client, tests: Sequence[tuple[Plan, Test]], options: RunOpti
     """
     made = [(plan, workflow_of(plan, test, keep=options.keep)) for plan, test in tests]
     return [Prepared(plan, workflow, publish(client, workflow)["id"]) for plan, workflow in made]
+
+
+def prepare_whole(client: Client, tests: Sequence[Prepared]) -> int:
+    """Bring the workflow of the suite into AWX, whose nodes are those of its tests; returns its number.
+
+    Raises:
+        UsageError: two tests would share a workflow.
+        AwxError: AWX is away or refuses.
+    """
+    return int(publish(client, whole_of([(test.plan, test.workflow) for test in tests]))["id"])
+
+
+def start_whole(client: Client, tests: Sequence[Prepared], template: int) -> str:
+    """Launch the suite as one workflow and leave it to AWX; returns the page that shows it. Raises as `start`."""
+    whole = WholeJob(client, template, [test.plan for test in tests])
+    return page_of(client, whole.launch(f"awx-{os.urandom(3).hex()}"))
 
 
 def start(client: Client, tests: Sequence[Prepared]) -> list[str]:
@@ -82,10 +109,52 @@ def launch_tests(
         InfrastructureError: the run folder cannot be written.
     """
 
+    def begin(_: RunContext, index: int, entry: ManifestTest) -> Mapping[str, Any]:
+        return _launch(client, tests[index], entry)
+
+    return _follow(client, tests, begin, runs=runs, options=options, listeners=listeners)
+
+
+def launch_whole(
+    client: Client,
+    tests: Sequence[Prepared],
+    template: int,
+    *,
+    runs: Path,
+    options: RunOptions,
+    listeners: Sequence[Listener] = (),
+) -> tuple[RunResult, RunFolder]:
+    """Launch the suite as one workflow, `template`, and follow all of its tests at once. Raises as `launch_tests`."""
+    whole = WholeJob(client, template, [test.plan for test in tests])
+
+    def begin(context: RunContext, _: int, entry: ManifestTest) -> Mapping[str, Any]:
+        return whole.test(context, entry)
+
+    # AWX decides how many run; here each is only watched.
+    at_once = replace(options, parallel=len(tests))
+    return _follow(client, tests, begin, runs=runs, options=at_once, listeners=listeners)
+
+
+_Begin = Callable[[RunContext, int, ManifestTest], Mapping[str, Any]]
+
+
+def _follow(
+    client: Client,
+    tests: Sequence[Prepared],
+    begin: _Begin,
+    *,
+    runs: Path,
+    options: RunOptions,
+    listeners: Sequence[Listener],
+) -> tuple[RunResult, RunFolder]:
+    """Follow tests to their results; `begin` gives the workflow job of each."""
+
     def turn(context: RunContext, index: int, entry: ManifestTest, folder: TestFolder) -> TestResult:
-        return _guarded(
-            context, tests[index].plan, entry, partial(_test, context, client, tests[index], entry, folder)
-        )
+        def act() -> TestResult:
+            watched = _watched(client, begin(context, index, entry))
+            return _test(context, tests[index], entry, folder, watched)
+
+        return _guarded(context, tests[index].plan, entry, act)
 
     return _run([test.plan for test in tests], turn, runs=runs, options=options, listeners=listeners)
 
@@ -125,18 +194,20 @@ def _start(client: Client, template: Mapping[str, Any], asked: Mapping[str, Any]
     return launch(client, f"job_templates/{template['id']}/", asked)
 
 
+def _watched(client: Client, started: Mapping[str, Any]) -> Job:
+    return Job(client, f"workflow_jobs/{started['id']}/", client.server.interval_seconds, last=started)
+
+
 def _test(
-    context: RunContext, client: Client, test: Prepared, entry: ManifestTest, folder: TestFolder
+    context: RunContext, test: Prepared, entry: ManifestTest, folder: TestFolder, watched: Job
 ) -> TestResult:
-    started = _launch(client, test, entry)
-    watched = Job(client, f"workflow_jobs/{started['id']}/", client.server.interval_seconds, last=started)
     followed = Followed(
         plan=test.plan,
         entry=entry,
         folder=folder,
         workflow=test.workflow,
         keep=context.options.keep or test.plan.keep,
-        job=started,
+        job=watched.last,
     )
     return follow_test(context, followed, watched)
 
@@ -207,10 +278,9 @@ def _turns(context: RunContext, manifest: Manifest, folder: RunFolder, turn: _Tu
         return run_jobs(
             jobs,
             parallel=context.options.parallel,
-            max_nodes=None,
             stop_on_error=context.options.stop_on_error,
             cancel=context.cancel,
-        )
+        ).results
 
 
 class _NoEngine(Engine):

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from pydantic import ValidationError
 
 from e2e_ansible.awx.attempts import Attempts
 from e2e_ansible.awx.carried import Carried, Told, rows
@@ -27,6 +29,8 @@ from e2e_ansible.judge.record import (
     Trouble,
 )
 from e2e_ansible.judge.step import judge_step
+from e2e_ansible.load.base import LoadOutput
+from e2e_ansible.load.running import RESULT, keep_texts
 from e2e_ansible.report import notice
 from e2e_ansible.run.context import RunContext
 from e2e_ansible.run.folder import TestFolder, make_private
@@ -158,6 +162,7 @@ class StepFollow:
         self.events.append(self.step.id, number, event)
         self._seen.setdefault((self.step.id, number), []).append(event)
         self._keep(event)
+        self._keep_load(event.result.get(RESULT))
         now, test, step = self.context.now(), self.plan.name, self.step.id
         if event.kind is Kind.TASK_START:
             self.context.tell(notice.TaskStarted(at=now, test=test, step=step, task=event.task))
@@ -178,6 +183,13 @@ class StepFollow:
             self._warn(text)
         if told.trouble:
             self._trouble(told.trouble, outside=told.outside)
+
+    def _keep_load(self, found: object) -> None:
+        """What a load tool printed, as far as the job told it, in the same files as those of a run."""
+        with suppress(ValidationError):  # the judge says that it cannot be read
+            if isinstance(found, Mapping):
+                output = LoadOutput.model_validate(found)
+                keep_texts(self.folder.step(self.step.id), output.tool, output)
 
     def _warn(self, text: str) -> None:
         if text not in self._said:

@@ -18,6 +18,7 @@ from typing import Any
 
 from e2e_ansible.awx.act import COLLECT, HEAL_OPEN, RESULT, runnable
 from e2e_ansible.awx.graph import edges, unable
+from e2e_ansible.awx.loads import beside, unread
 from e2e_ansible.checks.registry import is_built_in
 from e2e_ansible.compile.flow import played
 from e2e_ansible.compile.plan import Plan, PlannedStep
@@ -52,7 +53,7 @@ COLLECT_NODE, CLEAN_UP, CLEAN_UP_AFTER, RESULT_NODE = (
 )
 HEAL_NODE, HEAL_AFTER = "heal", "heal-after-failure"
 _INJECTS = "fault"
-_MAKE_NODES = ("init", "deploy")
+_MAKE_NODES = ("init", "deploy", "create_nodes")
 _OTHERWISE_SECONDS = {
     HEAL_NODE: 600,
     HEAL_AFTER: 600,
@@ -63,7 +64,7 @@ _OTHERWISE_SECONDS = {
 }
 #: AWX has its own work before and after the playbook: a project update, a container.
 _AROUND_SECONDS = 30
-_NOT_TOLD = {"step", "name", "description", "when", "background"}
+_NOT_TOLD = {"step", "name", "description", "when", "background", "needs"}
 #: A fault is healed by the name of its step.
 _TOLD_BY_NAME = ("fault",)
 _LONGEST_NAME = 512
@@ -71,9 +72,10 @@ _LONGEST_NAME = 512
 
 @dataclass(frozen=True)
 class Node:
-    """One job of the workflow. `extra_data` are its variables, `timeout_seconds` is when AWX ends it.
+    """One job of the workflow. `extra_data` are its variables, `timeout_seconds` is when AWX ends it, 0 for never.
 
-    After jobs that ran at once, `all_parents_must_converge`: each of them has to lead here.
+    After jobs that ran at once, `all_parents_must_converge`: each of them has to lead here. It is a job of the
+    template `e2e step`, or the workflow job of another `workflow`, by its name.
     """
 
     identifier: str
@@ -83,6 +85,7 @@ class Node:
     failure: tuple[str, ...] = ()
     always: tuple[str, ...] = ()
     all_parents_must_converge: bool = False
+    workflow: str = ""
 
 
 @dataclass(frozen=True)
@@ -136,12 +139,17 @@ def _arguments(workflow: Workflow, organization: str) -> dict[str, Any]:
 
 def _node_arguments(node: Node, organization: str) -> dict[str, Any]:
     edges = {"success_nodes": node.success, "failure_nodes": node.failure, "always_nodes": node.always}
-    template = {"name": STEP_TEMPLATE, "type": "job_template", "organization": {"name": organization}}
+    kind = "workflow_job_template" if node.workflow else "job_template"
+    template = {
+        "name": node.workflow or STEP_TEMPLATE,
+        "type": kind,
+        "organization": {"name": organization},
+    }
     return {
         "identifier": node.identifier,
         "unified_job_template": template,
         "extra_data": dict(node.extra_data),
-        "timeout": node.timeout_seconds,
+        **({"timeout": node.timeout_seconds} if node.timeout_seconds else {}),
         **({"all_parents_must_converge": True} if node.all_parents_must_converge else {}),
         "related": {key: [{"identifier": name} for name in names] for key, names in edges.items() if names},
     }
@@ -152,7 +160,7 @@ def _steps(plan: Plan, test: Test, keep: Keep) -> Iterator[Node]:
     last = _after_success(plan, keep)[:1]
     planned = {step.id: step for step in plan.steps}
     written = dict(zip(planned, played(test.steps, step_types()), strict=True))
-    jobs, _ = edges(plan.items, last, (failed,))
+    jobs, _ = edges(plan.items, last, (failed,), _background(plan))
     for name in sorted(jobs, key=lambda name: (jobs[name].step != name, planned[jobs[name].step].index)):
         job = jobs[name]
         step = planned[job.step]
@@ -168,7 +176,10 @@ def _steps(plan: Plan, test: Test, keep: Keep) -> Iterator[Node]:
 
 
 def _variables(plan: Plan, step: PlannedStep, written: Step) -> dict[str, Any]:
-    """`e2e_step_id` is what faults are called after; with `e2e_writer` the job starts the client of data_integrity."""
+    """`e2e_step_id` is what faults are called after; with `e2e_writer` the job starts the client of data_integrity.
+
+    `e2e_away` are nodes that are down on purpose: a job knows nothing of the steps before it.
+    """
     found: dict[str, Any] = {
         "e2e_step": step.type,
         "e2e_step_id": step.id,
@@ -176,6 +187,8 @@ def _variables(plan: Plan, step: PlannedStep, written: Step) -> dict[str, Any]:
     }
     if plan.writer and step.starts_writer:
         found["e2e_writer"] = True
+    if step.judgement.load is not None and step.judgement.away:
+        found["e2e_away"] = list(step.judgement.away)
     return found
 
 
@@ -194,7 +207,7 @@ def _afterwards(plan: Plan, keep: Keep) -> Iterator[Node]:
     """The nodes after the steps: those when all passed, and the way of failure."""
     chain = _after_failure(plan, keep)
     good = _after_success(plan, keep)
-    _, converges = edges(plan.items, tuple(good[:1]), ())
+    _, converges = edges(plan.items, tuple(good[:1]), (), _background(plan))
     steps = {HEAL_NODE: HEAL_OPEN, CLEAN_UP: "destroy"}
     for name, following in zip_longest(good, good[1:], fillvalue=""):
         failed = tuple(each for each in chain if each != HEAL_AFTER)[:1] if name == HEAL_NODE else ()
@@ -230,6 +243,10 @@ def _after_failure(plan: Plan, keep: Keep) -> list[str]:
     return [*chain, RESULT_NODE]
 
 
+def _background(plan: Plan) -> set[str]:
+    return {step.id for step in plan.steps if step.background}
+
+
 def _injects(plan: Plan) -> bool:
     return any(step.type == _INJECTS for step in plan.steps)
 
@@ -245,8 +262,11 @@ def _makes_nodes(plan: Plan) -> bool:
 def _suite_folder(suite: str) -> str:
     """The folder of the suite in the project, which is where its commands run; that of the project for another."""
     folder = Path(suite).resolve().parent
-    root = content_root().resolve()
-    return os.path.relpath(folder, root) if folder.is_relative_to(root) else "."
+    return os.path.relpath(folder, content_root().resolve()) if _in_project(folder) else "."
+
+
+def _in_project(path: Path) -> bool:
+    return path.resolve().is_relative_to(content_root().resolve())
 
 
 def _refuse(plan: Plan, test: Test) -> None:
@@ -261,8 +281,25 @@ def _refuse(plan: Plan, test: Test) -> None:
         problems.append(
             _problem(test.source, "a test with sites is not run by jobs of AWX", "e2e-ansible run")
         )
+    problems += _files_elsewhere(plan, test)
+    if test.entry.parameters.coverage:
+        problems.append(_problem(test.source, "jobs of AWX do not collect coverage", "e2e-ansible run"))
     if problems:
         raise SuiteError(problems)
+
+
+def _files_elsewhere(plan: Plan, test: Test) -> Iterator[Problem]:
+    """Files that jobs would need, and that are not in the project, which is all that they have."""
+    folder = Path(plan.suite_file).resolve().parent
+    for step, written in zip(plan.steps, played(test.steps, step_types()), strict=True):
+        if (option := beside(written.options)) and not _in_project(folder):
+            text = f"{option}: the suite is not in the project, so the jobs of AWX do not have the files beside it"
+            yield _problem(step.source, text, "put the suite into the project")
+    source = test.entry.parameters.stroppy
+    archive = Path(source.archive) if source and source.archive else None
+    if archive and not archive.is_absolute() and not _in_project(folder / archive):
+        text = f"stroppy: the archive {archive} is not in the project, so the jobs of AWX do not have it"
+        yield _problem(test.source, text, "put it there, give a url, or a path that is exposed to jobs")
 
 
 def _problem(source: SourceRef, text: str, hint: str) -> Problem:
@@ -284,3 +321,4 @@ def _unable(step: PlannedStep, written: Step) -> Iterator[tuple[str, str]]:
     if step.client is not None and step.client.on == CONTROLLER:
         text = f"the client {step.client.name} would live on the controller, and end with its job"
         yield text, "say place: client, with the parameter clients: 1, or place: NODE"
+    yield from unread(written.options)

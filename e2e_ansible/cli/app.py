@@ -18,6 +18,7 @@ from e2e_ansible.cli.history import history
 from e2e_ansible.cli.listing import list_tests
 from e2e_ansible.cli.plan import plan
 from e2e_ansible.cli.providers import providers
+from e2e_ansible.cli.quota import quota
 from e2e_ansible.cli.reap import reap
 from e2e_ansible.cli.report import report
 from e2e_ansible.cli.rerun import rerun
@@ -73,6 +74,7 @@ for _command in (
     heal,
     destroy,
     reap,
+    quota,
     schema,
     doctor,
     role,

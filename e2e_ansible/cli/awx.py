@@ -61,11 +61,15 @@ def export(
     provider: Provider = None,
     keep: Keep = None,
 ) -> None:
-    """Turn a suite into workflow job templates, which playbooks/awx_setup.yml makes in AWX with -e @FILE."""
+    """Turn a suite into workflow job templates, which playbooks/awx_setup.yml makes in AWX with -e @FILE.
+
+    Each test is one, and the suite is one more, in which all of them run at once.
+    """
     import json
 
     import yaml
 
+    from e2e_ansible.awx.whole import whole_of
     from e2e_ansible.awx.workflow import exported, workflow_of
 
     tests = _tests(suite, provider, run_test or [])
@@ -73,6 +77,8 @@ def export(
         parallel=1, max_nodes=None, stop_on_error=False, keep=keep, verbose=False, debug=False
     )
     made = [workflow_of(plan, test, keep=options.keep) for plan, test in tests]
+    if len(made) > 1:  # it names them, so AWX must have them first
+        made.append(whole_of([(plan, workflow) for (plan, _), workflow in zip(tests, made, strict=True)]))
     found = exported(made, organization=organization)
     text = json.dumps(found, indent=1) + "\n"
     if form is Format.YAML:
@@ -109,6 +115,10 @@ def launch(
             help="Wait for the end and judge it; or print where it is shown, and leave.",
         ),
     ] = True,
+    whole: Annotated[
+        bool,
+        typer.Option("--whole", help="Launch the suite as one workflow of AWX, with all its tests at once."),
+    ] = False,
     run_test: RunTest = None,
     provider: Provider = None,
     parallel: Parallel = 1,
@@ -128,6 +138,9 @@ def launch(
         raise UsageError(
             "--limit and --extra-vars are for --template", hint="a suite says itself what it does"
         )
+    if whole and (template is not None or parallel != 1 or stop_on_error):
+        text = "--whole is for a suite, whose tests AWX runs all at once"
+        raise UsageError(text, hint="leave --template, --parallel and --stop-on-error out")
     options = run_options(
         parallel=parallel,
         max_nodes=None,
@@ -138,6 +151,8 @@ def launch(
     )
     if suite is not None:
         tests = _tests(suite, provider, run_test or [])
+        if whole:
+            raise typer.Exit(_launch_whole(tests, options, follow=follow, runs=runs, json=json))
         raise typer.Exit(_launch_suite(tests, options, follow=follow, runs=runs, json=json))
     asked = {"limit": limit, "extra_vars": _variables(extra_vars or [])}
     raise typer.Exit(_launch_template(template or "", asked, options, follow=follow, runs=runs, json=json))
@@ -156,6 +171,27 @@ def _launch_suite(
         return 0
     with view(json=json, verbose=bool(options.verbosity)) as shown:
         result, folder = launch_tests(client, prepared, runs=runs, options=options, listeners=[shown])
+    if not json:
+        show(result, folder, verbose=bool(options.verbosity))
+    return result.exit_code
+
+
+def _launch_whole(
+    tests: list[tuple[Plan, Test]], options: RunOptions, *, follow: bool, runs: Path, json: bool
+) -> int:
+    from e2e_ansible.awx.session import launch_whole, prepare, prepare_whole, start_whole
+    from e2e_ansible.cli.views import show, view
+
+    client = _client()
+    prepared = prepare(client, tests, options)
+    template = prepare_whole(client, prepared)
+    if not follow:
+        _say_pages([start_whole(client, prepared, template)])
+        return 0
+    with view(json=json, verbose=bool(options.verbosity)) as shown:
+        result, folder = launch_whole(
+            client, prepared, template, runs=runs, options=options, listeners=[shown]
+        )
     if not json:
         show(result, folder, verbose=bool(options.verbosity))
     return result.exit_code

@@ -45,7 +45,7 @@ def compare(
         typer.Option(
             "--threshold",
             metavar="X",
-            help=f"How many times as long matters: {_RATIO} of rule ratio, {_MATTERS} of rule band.",
+            help=f"How many times as long, or as little, matters: {_RATIO} of rule ratio, {_MATTERS} of rule band.",
         ),
     ] = None,
     points: Annotated[
@@ -69,7 +69,8 @@ def compare(
     ] = None,
     runs: Runs = Path("runs"),
 ) -> None:
-    """Compare a run with earlier ones of its suite: soaks by phases, outages and rates, others by steps and verdicts.
+    """Compare a run with earlier ones of its suite: soaks by phases, outages and rates, others by steps, loads, outages
+    and verdicts. More throughput is better; less of anything else is.
 
     Each metric is worse, better, same or inconclusive. Exits with 0; with --check-regressions with 1 if anything is
     worse, else with 3 if anything is inconclusive."""

@@ -29,8 +29,8 @@ def history(
 ) -> None:
     """List runs, oldest first: verdict, cycles or tests, success, durations, outage of writes, and a trend.
 
-    The trend says how the cycles of a run compare with those of up to 20 earlier runs of its suite. A run that cannot
-    be read is listed with the reason."""
+    The trend says how the cycles of a run compare with those of up to 20 earlier runs of its suite; each load has a
+    trend of its own, over all its metrics. A run that cannot be read is listed with the reason."""
     from e2e_ansible.errors import UsageError
     from e2e_ansible.run.past import past_runs
 

@@ -11,7 +11,8 @@ from e2e_ansible.cli.options import AllowPlugins, Provider, SuiteFiles
 
 __all__ = ["list_tests"]
 
-_COLUMNS = ("name", "provider", "nodes", "steps", "description")
+_COLUMNS = ("name", "provider", "nodes", "steps", "time_class", "description")
+_HEADS = {"time_class": "class"}
 _NUMBERS = (2, 3)
 
 
@@ -30,6 +31,7 @@ def list_tests(
             "provider": test.entry.provider,
             "nodes": len(test.nodes),
             "steps": len(test.steps),
+            "time_class": test.entry.time_class or "",
             "description": test.entry.description,
             "suite": str(suite.file),
             "line": test.source.line,
@@ -49,5 +51,7 @@ def _print(rows: list[dict[str, object]]) -> None:
 
     from e2e_ansible.report.table import print_table
 
-    cells = [[str(row[column]) for column in _COLUMNS] for row in rows]
-    print_table(Console(), [_COLUMNS, *cells], wraps=len(_COLUMNS) - 1, right=_NUMBERS)
+    shown = [column for column in _COLUMNS if column != "time_class" or any(row[column] for row in rows)]
+    cells = [[str(row[column]) for column in shown] for row in rows]
+    head = [_HEADS.get(column, column) for column in shown]
+    print_table(Console(), [head, *cells], wraps=len(shown) - 1, right=_NUMBERS)

@@ -54,6 +54,10 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     ),
     "heal": ("e2e-ansible heal", "e2e-ansible heal 20261121-081500-a1b2c3"),
     "destroy": ("e2e-ansible destroy 20261121-081500-a1b2c3",),
+    "quota": (
+        "e2e-ansible quota",
+        "e2e-ansible quota --json",
+    ),
     "reap": (
         "e2e-ansible reap",
         "e2e-ansible reap --provider aws --older-than 24h --yes",

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AllowPlugins",
+    "Budget",
     "Debug",
     "Engine",
     "JsonLines",
@@ -29,12 +30,14 @@ __all__ = [
     "PrometheusFile",
     "Provider",
     "Pushgateway",
+    "Repeat",
     "RunArgument",
     "RunTest",
     "Runs",
     "StopOnError",
     "SuiteFile",
     "SuiteFiles",
+    "TimeClasses",
     "Verbose",
     "When",
     "notifier_for",
@@ -63,6 +66,20 @@ RunArgument = Annotated[
 RunTest = Annotated[
     list[str] | None, typer.Option("--run-test", metavar="NAME", help="Only this test; may be repeated.")
 ]
+TimeClasses = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--time-class",
+        metavar="NAME",
+        help="Only tests of this class: fast, standard, slow, infrastructure; may be repeated.",
+    ),
+]
+Repeat = Annotated[
+    int,
+    typer.Option(
+        "--repeat", metavar="N", min=1, help="Run every test so many times, and tell how steady each step is."
+    ),
+]
 Provider = Annotated[
     str | None,
     typer.Option("--provider", metavar="NAME", help="Use this provider in place of what the tests say."),
@@ -70,6 +87,14 @@ Provider = Annotated[
 Parallel = Annotated[int, typer.Option("--parallel", metavar="N", min=1, help="How many tests run at once.")]
 MaxNodes = Annotated[
     int | None, typer.Option("--max-nodes", metavar="N", min=1, help="How many nodes may exist at once.")
+]
+Budget = Annotated[
+    str,
+    typer.Option(
+        "--budget",
+        metavar="AMOUNTS",
+        help="What may exist at once, such as nodes=12,cpus=2,memory_gb=8,disk_gb=100.",
+    ),
 ]
 StopOnError = Annotated[
     bool, typer.Option("--stop-on-error", help="Begin no other test after one that is not a pass.")
@@ -183,6 +208,7 @@ def run_options(
     debug: bool,
     dry_run: bool = False,
     from_plans: bool = False,
+    budget: str = "",
 ) -> RunOptions:
     """What the options of a command mean for a run."""
     from e2e_ansible.run.context import RunOptions
@@ -195,4 +221,5 @@ def run_options(
         verbosity=_DEBUG_VERBOSITY if debug else int(verbose),
         dry_run=dry_run,
         from_plans=from_plans,
+        budget=budget,
     )

@@ -27,9 +27,12 @@ def plan(
     allow_plugins: AllowPlugins = False,
 ) -> None:
     """Compile a suite to playbooks. One folder per test, one playbook per step; ansible-playbook runs them."""
+    from rich.console import Console
+
     from e2e_ansible.api import write
     from e2e_ansible.cli.suites import compile_files
     from e2e_ansible.errors import UsageError
+    from e2e_ansible.report.plan_graph import print_graph
     from e2e_ansible.run.folder import manifest_tests
 
     if output.exists() and (not output.is_dir() or any(output.iterdir())):
@@ -39,6 +42,7 @@ def plan(
         folder = output if len(plans) == 1 else output / Path(test.folder).name
         write(made, folder)
         typer.echo(f"{folder}: {made.name}, {len(made.steps)} steps, {made.hash}")
+        print_graph(Console(), made)
 
 
 def show_plans(plans: list[Plan], options: RunOptions, *, runs: Path, json: bool) -> None:
@@ -58,19 +62,35 @@ def show_plans(plans: list[Plan], options: RunOptions, *, runs: Path, json: bool
 
 
 def _summary(plan: Plan) -> dict[str, Any]:
-    return {"hash": plan.hash, **plan.model_dump(mode="json", exclude={"files"})}
+    from e2e_ansible.report.plan_graph import graph_data
+
+    graph = graph_data(plan)
+    made = {"hash": plan.hash, **plan.model_dump(mode="json", exclude={"files"})}
+    return made if graph is None else {**made, "graph": graph}
+
+
+def _class_words(plan: Plan) -> str:
+    from e2e_ansible.report.words import duration
+    from e2e_ansible.suite.times import LIMITS
+
+    if not plan.time_class:
+        return ""
+    return f"; {plan.time_class}, all steps at most {duration(LIMITS[plan.time_class])}"
 
 
 def _print_plan(plan: Plan, folder: str) -> None:
     from rich.console import Console
     from rich.text import Text
 
+    from e2e_ansible.report.plan_graph import print_graph
     from e2e_ansible.report.table import print_table
     from e2e_ansible.report.words import duration, host_words
 
     console = Console()
     nodes = ", ".join(node.name for node in plan.nodes)
-    console.print(Text.assemble((plan.name, "bold"), f"  {plan.provider}: {nodes}"), soft_wrap=True)
+    console.print(
+        Text.assemble((plan.name, "bold"), f"  {plan.provider}: {nodes}{_class_words(plan)}"), soft_wrap=True
+    )
     rows = [
         (
             step.id,
@@ -82,4 +102,5 @@ def _print_plan(plan: Plan, folder: str) -> None:
         for step in plan.steps
     ]
     print_table(console, [("step", "hosts", "checks", "at most", "line"), *rows], wraps=2, right=(3, 4))
+    print_graph(console, plan)
     console.print(Text(f"plan {folder}\nhash {plan.hash}\n"), soft_wrap=True)

@@ -9,6 +9,7 @@ import typer
 
 from e2e_ansible.cli.options import (
     AllowPlugins,
+    Budget,
     Debug,
     Engine,
     JsonLines,
@@ -38,6 +39,7 @@ def rerun(
     failed: Annotated[bool, typer.Option("--failed", help="Only tests that did not pass.")] = False,
     parallel: Parallel = 1,
     max_nodes: MaxNodes = None,
+    budget: Budget = "",
     stop_on_error: StopOnError = False,
     keep: Keep = None,
     json: JsonLines = False,
@@ -62,6 +64,7 @@ def rerun(
     options = run_options(
         parallel=parallel,
         max_nodes=max_nodes,
+        budget=budget,
         stop_on_error=stop_on_error,
         keep=keep,
         verbose=verbose,
@@ -82,15 +85,17 @@ def _wanted(folder: RunFolder, *, failed: bool) -> list[ManifestTest]:
 def _plans(tests: Sequence[ManifestTest], *, allow_plugins: bool) -> list[Plan]:
     from e2e_ansible.cli.folders import shown
     from e2e_ansible.cli.suites import compile_files
+    from e2e_ansible.run.repeat import repetition
 
     plans: list[Plan] = []
     for suite, provider in dict.fromkeys((test.suite, test.provider) for test in tests):
         wanted = [test for test in tests if (test.suite, test.provider) == (suite, provider)]
         file = Path(shown(Path(suite)))
         made = compile_files(
-            [file], provider=provider, allow_plugins=allow_plugins, tests=[test.name for test in wanted]
+            [file], provider=provider, allow_plugins=allow_plugins, tests=[test.test for test in wanted]
         )
         if any(plan.suite_digest != wanted[0].suite_digest for plan in made):
             typer.echo(f"{file} is not the same as in that run", err=True)
-        plans.extend(made)
+        by_name = {plan.name: plan for plan in made}
+        plans.extend(repetition(by_name[test.test], test.repetition) for test in wanted)
     return plans

@@ -97,15 +97,16 @@ def resume(
 def _plans(tests: Sequence[ManifestTest], suite: Path | None, *, allow_plugins: bool) -> list[Plan]:
     """What the suites compile to now, a plan for each of these tests."""
     from e2e_ansible.cli.suites import compile_files
+    from e2e_ansible.run.repeat import repetition
 
     made: dict[tuple[str, str, str], Plan] = {}
     for file, provider in dict.fromkeys((test.suite, test.provider) for test in tests):
-        wanted = [test.name for test in tests if (test.suite, test.provider) == (file, provider)]
+        wanted = [test.test for test in tests if (test.suite, test.provider) == (file, provider)]
         found = compile_files(
             [suite or _there(file)], provider=provider, allow_plugins=allow_plugins, tests=wanted
         )
         made |= {(file, provider, plan.name): plan for plan in found}
-    return [made[test.suite, test.provider, test.name] for test in tests]
+    return [repetition(made[test.suite, test.provider, test.test], test.repetition) for test in tests]
 
 
 def _there(file: str) -> Path:

@@ -26,6 +26,7 @@ from e2e_ansible.cli.cycles import (
 from e2e_ansible.cli.monitoring import MonitorInterval, Threshold, ThresholdFile
 from e2e_ansible.cli.options import (
     AllowPlugins,
+    Budget,
     Debug,
     Engine,
     JsonLines,
@@ -37,16 +38,19 @@ from e2e_ansible.cli.options import (
     PrometheusFile,
     Provider,
     Pushgateway,
+    Repeat,
     Runs,
     RunTest,
     StopOnError,
     SuiteFiles,
+    TimeClasses,
     Verbose,
     When,
     notifier_for,
     run_options,
 )
 from e2e_ansible.engine.name import EngineName
+from e2e_ansible.errors import UsageError
 from e2e_ansible.notify.when import NotifyOn
 
 if TYPE_CHECKING:
@@ -62,8 +66,11 @@ def run(
         str | None, typer.Option("--only-provider", metavar="NAME", help="Only tests that say this provider.")
     ] = None,
     provider: Provider = None,
+    time_class: TimeClasses = None,
+    repeat: Repeat = 1,
     parallel: Parallel = 1,
     max_nodes: MaxNodes = None,
+    budget: Budget = "",
     stop_on_error: StopOnError = False,
     keep: Keep = None,
     dry_run: Annotated[
@@ -102,22 +109,26 @@ def run(
     With --cycles or --run-hours one test is done again and again; --dry-run goes through all of that without a node.
     """
     from e2e_ansible.cli.plan import show_plans
-    from e2e_ansible.cli.suites import compile_files, of_provider, plan_folders, read_plans
+    from e2e_ansible.cli.suites import compile_files, of_classes, of_provider, plan_folders, read_plans
     from e2e_ansible.cli.views import run_and_show
     from e2e_ansible.run.engines import open_engine
+    from e2e_ansible.run.repeat import repeated
 
     notifier = notifier_for(notify, notify_on, prometheus_file, pushgateway, otel=otel)
     written = plan_folders(suites)
 
     def compiled() -> list[Plan]:
         if written:
-            return of_provider(read_plans(written, provider=provider, tests=run_test or ()), only_provider)
-        made = compile_files(suites, provider=provider, allow_plugins=allow_plugins, tests=run_test or ())
-        return of_provider(made, only_provider)
+            made = read_plans(written, provider=provider, tests=run_test or ())
+        else:
+            made = compile_files(suites, provider=provider, allow_plugins=allow_plugins, tests=run_test or ())
+        chosen = of_classes(of_provider(made, only_provider), time_class or ())
+        return repeated(chosen, repeat)
 
     options = run_options(
         parallel=parallel,
         max_nodes=max_nodes,
+        budget=budget,
         stop_on_error=stop_on_error,
         keep=keep,
         verbose=verbose,
@@ -143,6 +154,11 @@ def run(
         monitor_interval=monitor_interval,
     )
     if said.asked:
+        if repeat > 1 or time_class:
+            raise UsageError(
+                "--repeat and --time-class are for tests, not for cycles",
+                hint="--cycles says how many there are",
+            )
         code = soak_and_show(
             suites,
             said,

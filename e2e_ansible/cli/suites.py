@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from e2e_ansible.compile.plan import Plan
     from e2e_ansible.suite.model import Suite
 
-__all__ = ["compile_files", "load_files", "of_provider", "plan_folders", "read_plans"]
+__all__ = ["compile_files", "load_files", "of_classes", "of_provider", "plan_folders", "read_plans"]
 
 _SUFFIXES = (".yml", ".yaml", ".json")
 
@@ -119,6 +119,25 @@ def of_provider(plans: Sequence[Plan], provider: str | None) -> list[Plan]:
     if provider is not None and not chosen:
         hint = suggestion(provider, {plan.provider for plan in plans})
         raise UsageError(f"no test says provider {provider!r}", hint=hint)
+    return chosen
+
+
+def of_classes(plans: Sequence[Plan], classes: Sequence[str]) -> list[Plan]:
+    """Only tests of these time classes; all of them without one.
+
+    Raises:
+        UsageError: there is no such class, or no test of any of them.
+    """
+    from e2e_ansible.suite.times import LIMITS
+
+    for name in classes:
+        if name not in LIMITS:
+            raise UsageError(f"there is no time class {name!r}", hint=suggestion(name, LIMITS))
+    chosen = [plan for plan in plans if not classes or plan.time_class in classes]
+    if not chosen and classes:
+        said = sorted({plan.time_class for plan in plans if plan.time_class})
+        hint = f"there are tests of {', '.join(said)}" if said else "say time_class in a test"
+        raise UsageError(f"no test is of time class {' or '.join(classes)}", hint=hint)
     return chosen
 
 

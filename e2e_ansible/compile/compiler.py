@@ -9,12 +9,14 @@ from e2e_ansible.compile.flow import Made, arrange
 from e2e_ansible.compile.plan import FlowStep, Plan, PlannedNode, PlannedStep
 from e2e_ansible.compile.render import REGISTERED, entry, playbook_text, to_yaml, used_registers
 from e2e_ansible.steps.base import Play, StepType, play
+from e2e_ansible.steps.coverage import coverage_play
 from e2e_ansible.steps.heal import heal_play
 from e2e_ansible.steps.judgement import Judgement
 from e2e_ansible.suite.model import Step, Suite, Test
 
 __all__ = [
     "ANSIBLE_CFG",
+    "COVERAGE_PLAYBOOK",
     "EVIDENCE_PLAYBOOK",
     "HEAL_PLAYBOOK",
     "INVENTORY",
@@ -29,6 +31,7 @@ INVENTORY = "inventory/nodes.e2e.yml"
 REGISTERED_FILE = "registered.json"
 NOTHING_REGISTERED = f'{{"{REGISTERED}": {{}}}}\n'
 EVIDENCE_PLAYBOOK = "playbooks/collect-logs.yml"
+COVERAGE_PLAYBOOK = "playbooks/collect-coverage.yml"
 HEAL_PLAYBOOK = "playbooks/heal.yml"
 ANSIBLE_CFG = """\
 # For runs by hand, from this folder: E2E_DEPLOYMENT=NAME ansible-playbook playbooks/FILE
@@ -82,14 +85,16 @@ def compile_test(
         admin_ui=entry.parameters.admin_ui,
         writer=_wants_writer(made),
         keep=entry.keep,
+        time_class=entry.time_class or "",
         requirements=entry.requirements,
         parameters=entry.parameters.model_dump(mode="json", exclude_none=True),
         source=test.source,
         steps=tuple(_planned(index, item, texts[item.id]) for index, item in enumerate(made, start=1)),
-        flow=flow if any(not isinstance(item, FlowStep) for item in flow) else (),
+        flow=flow if any(not isinstance(item, FlowStep) or item.needs is not None for item in flow) else (),
         content_digest=content_digest,
         files=_files(test, labels, {_playbook_path(step): text for step, text in texts.items()})
-        | (_healing(test) if any(item.compiled.faults for item in made) else {}),
+        | (_healing(test) if any(item.compiled.faults for item in made) else {})
+        | _coverage(test),
     )
 
 
@@ -157,9 +162,9 @@ def _files(test: Test, labels: Mapping[str, tuple[str, ...]], playbooks: Mapping
         "ansible.cfg": ANSIBLE_CFG,
         INVENTORY: to_yaml(inventory),
         REGISTERED_FILE: NOTHING_REGISTERED,
-        EVIDENCE_PLAYBOOK: _evidence_playbook(test),
     }
-    return {**files, **playbooks}
+    evidence = {EVIDENCE_PLAYBOOK: _evidence_playbook(test)} if test.nodes else {}
+    return {**files, **evidence, **playbooks}
 
 
 def _evidence_playbook(test: Test) -> str:
@@ -175,6 +180,16 @@ def _healing(test: Test) -> dict[str, str]:
     """Run after the steps whenever a fault is open, and by the command `heal`."""
     header = [f"{test.name}: heal all faults that are open"]
     return {HEAL_PLAYBOOK: playbook_text(header, _by_hand(HEAL_PLAYBOOK), [heal_play(test.nodes)])}
+
+
+def _coverage(test: Test) -> dict[str, str]:
+    """Run before the nodes are removed, whatever the steps came to."""
+    options = test.entry.parameters.coverage
+    if options is None:
+        return {}
+    header = [f"{test.name}: coverage of all nodes, into the folder E2E_COVERAGE"]
+    plays = [coverage_play(options, test.nodes)]
+    return {COVERAGE_PLAYBOOK: playbook_text(header, _by_hand(COVERAGE_PLAYBOOK), plays)}
 
 
 def _playbook(test: Test, made: Made) -> str:

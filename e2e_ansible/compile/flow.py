@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
+from e2e_ansible.compile.away import Away, changed, conflicts
+from e2e_ansible.compile.needs import StepGraph, first_of, needs_of
 from e2e_ansible.compile.plan import FlowGroup, FlowItem, FlowStep, FlowWait
 from e2e_ansible.errors import Problem, SuiteError
 from e2e_ansible.names import suggestion
@@ -47,9 +49,9 @@ def arrange(
         SuiteError: steps that run at once act on the same node, or a name in a `when` or `wait` is not known.
     """
     walk = _Walk(test, labels, step_types)
-    flow = walk.sequence(test.steps, _State(set() if test.deployed else set(test.nodes)))
+    flow = walk.sequence(test.steps, Away(set() if test.deployed else set(test.nodes)))
     if walk.problems:
-        raise SuiteError(walk.problems)
+        raise SuiteError(list(dict.fromkeys(walk.problems)))
     return walk.made, flow
 
 
@@ -70,29 +72,6 @@ def _shape(step: Step | Shape, step_types: _StepTypes) -> Shape | None:
     return step_type.shape(step) if isinstance(step_type, Composition) else None
 
 
-@dataclass
-class _State:
-    """Nodes that may be down, and which steps of this branch touched which: `hit` takes away, `lifted` brings back."""
-
-    away: set[str]
-    took: set[str] = field(default_factory=set)
-    hit: dict[str, Step] = field(default_factory=dict)
-    lifted: dict[str, Step] = field(default_factory=dict)
-
-    def touch(self, step: Step, compiled: CompiledStep) -> None:
-        """Note what a step may do to nodes."""
-        self.took |= set(compiled.takes_away)
-        hit = {*compiled.takes_away, *compiled.judgement.disconnects}
-        self.hit |= dict.fromkeys(hit, step)
-        self.lifted |= dict.fromkeys(compiled.brings_back, step)
-
-    def join(self, other: _State) -> None:
-        """What another one touched was touched here as well."""
-        self.took |= other.took
-        self.hit |= other.hit
-        self.lifted |= other.lifted
-
-
 class _Walk:
     def __init__(self, test: Test, labels: Mapping[str, tuple[str, ...]], step_types: _StepTypes) -> None:
         self.made: list[Made] = []
@@ -109,14 +88,17 @@ class _Walk:
         self._phase = ""
         self._depth = 0
 
-    def sequence(self, steps: Iterable[Step | Shape], state: _State) -> tuple[FlowItem, ...]:
-        """Steps one after the other; what they began in the background ends with them."""
+    def sequence(self, steps: Sequence[Step | Shape], state: Away) -> tuple[FlowItem, ...]:
+        """Steps one after the other, or by their needs; what they began in the background ends with them."""
         before = set(self._running)
-        items = tuple(self._item(step, state) for step in steps)
+        if any(needs_of(step) is not None for step in steps):
+            items = self._graph(steps, state)
+        else:
+            items = tuple(self._item(step, state) for step in steps)
         self._end_background([step for step in self._running if step not in before], state)
         return items
 
-    def _item(self, step: Step | Shape, state: _State) -> FlowItem:
+    def _item(self, step: Step | Shape, state: Away) -> FlowItem:
         shape = _shape(step, self._types)
         if isinstance(step, Step) and (step.options.phase or not self._depth):
             self._phase = step.options.phase or ""
@@ -127,7 +109,54 @@ class _Walk:
             return self._wait(step, step.options, state)
         return self._step(step, state)
 
-    def _step(self, step: Step, state: _State) -> FlowStep:
+    def _graph(self, steps: Sequence[Step | Shape], state: Away) -> tuple[FlowItem, ...]:
+        """Steps by their needs; each sees as away what any other that may run meanwhile takes away."""
+        graph = StepGraph(steps)
+        items: list[FlowItem] = []
+        branches: list[Away] = []
+        spans: list[range] = []
+        changes: dict[int, tuple[set[str], set[str]]] = {}
+        for place, step in enumerate(steps):
+            before = changed(
+                state.away, [changes[each] for each in sorted(graph.behind[place] & changes.keys())]
+            )
+            branch, start = Away(set(before)), len(self.made)
+            item = self._item(step, branch)
+            items.append(graph.with_needs(item, place, items))
+            branches.append(branch)
+            spans.append(range(start, len(self.made)))
+            if before != branch.away:
+                changes[place] = (before - branch.away, branch.away - before)
+        self._look_beside(graph, branches, spans)
+        state.away = changed(state.away, changes.values())
+        for branch in branches:
+            state.join(branch)
+        return tuple(items)
+
+    def _look_beside(self, graph: StepGraph, branches: Sequence[Away], spans: Sequence[range]) -> None:
+        """What may run at the same time: none of it removes the nodes, and no two act on the same one."""
+        removals = {place: step for place, span in enumerate(spans) for step in self._removals(span)}
+        beside: list[list[int]] = [[] for _ in branches]
+        for one, other in graph.beside(removals):
+            if branches[one].hit or branches[other].hit:
+                self._refuse_same_nodes([branches[one], branches[other]])
+            beside[one].append(other)
+            beside[other].append(one)
+        for place, others in enumerate(beside):
+            self._also_away(spans[place], {node for other in others for node in branches[other].took})
+            if others and place in removals:
+                text = f"step {removals[place].type!r} removes the nodes while {graph.told(others)} may still run"
+                self._complain(removals[place], text, "put it after all of them, without 'needs'")
+
+    def _removals(self, span: range) -> Iterator[Step]:
+        return (made.step for made in self.made[span.start : span.stop] if made.compiled.removes_nodes)
+
+    def _also_away(self, span: range, others: Iterable[str]) -> None:
+        for index in span:
+            made = self.made[index]
+            self.made[index] = replace(made, away=self._ordered({*made.away, *others}))
+
+    def _step(self, step: Step, state: Away) -> FlowStep:
         compiled = self._types[step.type].compile(step.options, self._context(state))
         suffix = _NOT_IN_FILE_NAMES.sub("-", step.options.name or step.label or step.type).strip("-")
         step_id = f"{len(self.made) + 1:0{self._width}d}-{suffix}"
@@ -135,6 +164,7 @@ class _Walk:
         self.made.append(Made(step, step_id, compiled, self._ordered(state.away), when, self._phase))
         if step.options.name:
             self._names[step.options.name] = step_id
+        self._refuse_missing_nodes(step, compiled, state)
         if compiled.removes_nodes:
             self._refuse_removal(step)
             self._end_background(list(self._running), state)
@@ -145,11 +175,11 @@ class _Walk:
             state.away -= set(compiled.brings_back)
         return FlowStep(step=step_id)
 
-    def _touch(self, step: Step, compiled: CompiledStep, state: _State) -> None:
-        alone = _State(set())
+    def _touch(self, step: Step, compiled: CompiledStep, state: Away) -> None:
+        alone = Away(set())
         alone.touch(step, compiled)
         for other, its in self._running.values():
-            beside = _State(set())
+            beside = Away(set())
             beside.touch(other, its)
             self._refuse_same_nodes([alone, beside])
         state.join(alone)
@@ -163,13 +193,13 @@ class _Walk:
                 away = self._ordered({*made.away, *compiled.takes_away})
                 self.made[index] = replace(made, away=away)
 
-    def _end_background(self, ids: Sequence[str], state: _State) -> None:
+    def _end_background(self, ids: Sequence[str], state: Away) -> None:
         for step_id in ids:
             step, compiled = self._running.pop(step_id)
             if step.options.when is None:
                 state.away -= set(compiled.brings_back)
 
-    def _wait(self, step: Step, options: WaitOptions, state: _State) -> FlowWait:
+    def _wait(self, step: Step, options: WaitOptions, state: Away) -> FlowWait:
         ids = [self._names.get(name, "") for name in options.for_]
         for name, step_id in zip(options.for_, ids, strict=True):
             if step_id not in self._running:
@@ -177,7 +207,7 @@ class _Walk:
         self._end_background([step_id for step_id in ids if step_id in self._running], state)
         return FlowWait(steps=tuple(ids), source=step.source)
 
-    def _group(self, step: Step | Shape, shape: Shape, state: _State) -> FlowGroup:
+    def _group(self, step: Step | Shape, shape: Shape, state: Away) -> FlowGroup:
         self._groups += 1
         name = (step.options.name or "") if isinstance(step, Step) else ""
         suffix = f"-{_NOT_IN_FILE_NAMES.sub('-', name).strip('-')}" if name else ""
@@ -196,23 +226,23 @@ class _Walk:
             body=body,
             rescue=rescue,
             final=final,
-            source=(step if isinstance(step, Step) else _first(shape)).source,
+            source=(step if isinstance(step, Step) else first_of(shape)).source,
             on_rescue=shape.on_rescue,
             when=when,
         )
 
     def _parts(
-        self, shape: Shape, state: _State
+        self, shape: Shape, state: Away
     ) -> tuple[tuple[FlowItem, ...], tuple[FlowItem, ...], tuple[FlowItem, ...], set[str]]:
         """Body, rescue and end, and the nodes that may be down after them."""
-        inner, phase = _State(set(state.away)), self._phase
+        inner, phase = Away(set(state.away)), self._phase
         body = self._branches_of(shape, inner) if shape.parallel else self.sequence(shape.body, inner)
         # Nobody knows how far the body came, nor the rescue.
-        rescued = _State(state.away | inner.away | inner.took)
+        rescued = Away(state.away | inner.away | inner.took)
         self._phase = phase  # a step in the body may have had one of its own
         rescue = self.sequence(shape.rescue, rescued)
         begun = rescued.away | inner.away | rescued.took
-        ending = _State(set(begun))
+        ending = Away(set(begun))
         final = self.sequence(shape.final, ending)
         after = inner.away | rescued.away if shape.on_rescue == "continue" else inner.away
         after = (after - (begun - ending.away)) | (ending.took & ending.away)
@@ -220,24 +250,21 @@ class _Walk:
             state.join(each)
         return body, rescue, final, after
 
-    def _branches_of(self, shape: Shape, state: _State) -> tuple[FlowItem, ...]:
+    def _branches_of(self, shape: Shape, state: Away) -> tuple[FlowItem, ...]:
         """The items of a parallel group; each sees as away what any other may take away."""
         self._branches += 1
         items: list[FlowItem] = []
-        branches: list[_State] = []
+        branches: list[Away] = []
         spans: list[range] = []
         for step in shape.body:
-            branch, start = _State(set(state.away)), len(self.made)
+            branch, start = Away(set(state.away)), len(self.made)
             items += self.sequence([step], branch)
             branches.append(branch)
             spans.append(range(start, len(self.made)))
         self._branches -= 1
         self._refuse_same_nodes(branches)
         for span, own in zip(spans, branches, strict=True):
-            others = {node for branch in branches if branch is not own for node in branch.took}
-            for index in span:
-                made = self.made[index]
-                self.made[index] = replace(made, away=self._ordered({*made.away, *others}))
+            self._also_away(span, {node for branch in branches if branch is not own for node in branch.took})
         back = {node for branch in branches for node in state.away - branch.away}
         gone = {node for branch in branches for node in branch.away - state.away}
         state.away = (state.away - back) | gone
@@ -245,17 +272,18 @@ class _Walk:
             state.join(branch)
         return tuple(items)
 
-    def _refuse_same_nodes(self, branches: Sequence[_State]) -> None:
-        for index, one in enumerate(branches):
-            for other in branches[index + 1 :]:
-                for node in self._ordered(one.hit.keys() | other.hit.keys()):
-                    first = one.hit.get(node) or one.lifted.get(node)
-                    second = other.hit.get(node) or other.lifted.get(node)
-                    if first and second:
-                        place = min(first.source.line, second.source.line)
-                        text = f"{node} is taken away or brought back by steps that run at the same time"
-                        late = second if first.source.line == place else first
-                        self._complain(late, text, f"the other one is on line {place}")
+    def _refuse_same_nodes(self, branches: Sequence[Away]) -> None:
+        for node, first, late in conflicts(branches, self._test.nodes):
+            text = f"{node} is taken away or brought back by steps that run at the same time"
+            self._complain(late, text, f"the other one is on line {first.source.line}")
+
+    def _refuse_missing_nodes(self, step: Step, compiled: CompiledStep, state: Away) -> None:
+        """What sets up something on nodes begins when they have been made."""
+        sets_up = compiled.judgement.transient_retries and not compiled.brings_back
+        nodes = set(self._test.nodes)
+        if sets_up and nodes & set(compiled.hosts) and nodes <= state.away:
+            hint = "put it behind the step that makes them, and among its 'needs' if it has any"
+            self._complain(step, "the nodes may not be there yet when this step begins", hint)
 
     def _refuse_removal(self, step: Step) -> None:
         if self._branches or step.options.background:
@@ -277,7 +305,7 @@ class _Walk:
         source = step.source
         self.problems.append(Problem(source.file, source.line, source.column, text, hint))
 
-    def _context(self, state: _State) -> CompileContext:
+    def _context(self, state: Away) -> CompileContext:
         test = self._test
         return CompileContext(
             provider=test.entry.provider,
@@ -293,8 +321,3 @@ class _Walk:
     def _ordered(self, nodes: Iterable[str]) -> tuple[str, ...]:
         there = set(nodes)
         return tuple(node for node in self._test.nodes if node in there)
-
-
-def _first(shape: Shape) -> Step:
-    first = shape.body[0]
-    return first if isinstance(first, Step) else _first(first)

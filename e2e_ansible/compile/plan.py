@@ -18,15 +18,22 @@ __all__ = ["FlowGroup", "FlowItem", "FlowStep", "FlowWait", "Plan", "PlannedNode
 
 
 class _Model(BaseModel):
-    """Fields in `_sparse` are written only where they say something: most tests are a list of steps."""
+    """Fields in `_sparse` are written only where they say something: most tests are a list of steps.
+
+    Those in `_optional` are written unless they are None: there also nothing says something.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     _sparse: ClassVar[frozenset[str]] = frozenset()
+    _optional: ClassVar[frozenset[str]] = frozenset()
 
     @model_serializer(mode="wrap")
     def _written(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
         made: dict[str, Any] = handler(self)
-        return {key: item for key, item in made.items() if item or key not in self._sparse}
+        return {key: item for key, item in made.items() if item or self._says_something(key, item)}
+
+    def _says_something(self, key: str, empty: object) -> bool:
+        return key not in self._sparse and not (key in self._optional and empty is None)
 
 
 class PlannedNode(_Model):
@@ -70,10 +77,18 @@ class PlannedStep(_Model):
 
 
 class FlowStep(_Model):
-    """One step, by its id."""
+    """One step, by its id. `needs` are the ids of what it waits for in its list; None: all that is before it."""
+
+    _optional = frozenset({"needs"})
 
     kind: Literal["step"] = "step"
     step: str
+    needs: tuple[str, ...] | None = None
+
+    @property
+    def id(self) -> str:
+        """The id of its step."""
+        return self.step
 
 
 class FlowWait(_Model):
@@ -83,9 +98,24 @@ class FlowWait(_Model):
     steps: tuple[str, ...]
     source: SourceRef
 
+    @property
+    def id(self) -> str:
+        """Nothing: no item needs one by name."""
+        return ""
+
+    @property
+    def needs(self) -> tuple[str, ...] | None:
+        """All that is before it in its list."""
+        return None
+
 
 class FlowGroup(_Model):
-    """Items in order or at once; `rescue` when they fail, `final` whatever happened. The condition is of all of it."""
+    """Items in order or at once; `rescue` when they fail, `final` whatever happened. The condition is of all of it.
+
+    `needs` are the ids of what it waits for in its list; None: all that is before it.
+    """
+
+    _optional = frozenset({"needs"})
 
     kind: Literal["group"] = "group"
     id: str
@@ -97,6 +127,7 @@ class FlowGroup(_Model):
     final: tuple[FlowItem, ...] = ()
     on_rescue: OnRescue = "fail"
     when: Condition | None = None
+    needs: tuple[str, ...] | None = None
 
 
 FlowItem = Annotated[FlowStep | FlowWait | FlowGroup, Field(discriminator="kind")]
@@ -110,7 +141,7 @@ class Plan(_Model):
     `contexts` are the two sites, the one that takes writes at first before the other.
     """
 
-    _sparse = frozenset({"flow", "contexts"})
+    _sparse = frozenset({"time_class", "repetition", "flow", "contexts"})
 
     name: str
     provider: str
@@ -129,6 +160,8 @@ class Plan(_Model):
     steps: tuple[PlannedStep, ...]
     flow: tuple[FlowItem, ...] = ()
     contexts: Contexts | None = None
+    time_class: str = Field("", description="How long all steps together may take, by name")
+    repetition: int = Field(0, description="Which one of several equal runs of the test this is, from 1 on")
     content_digest: str = Field("", description="SHA-256 over the roles and plugins that the playbooks use")
     files: Mapping[str, str] = Field(default_factory=dict, exclude=True, repr=False)
 

@@ -13,14 +13,16 @@ from e2e_ansible.engine.protocol import Ended
 from e2e_ansible.errors import UsageError
 from e2e_ansible.judge.cause import cause_of, is_infrastructure
 from e2e_ansible.judge.fold import Facts, fold
+from e2e_ansible.judge.load import judge_load, load_of
 from e2e_ansible.judge.pasts import NO_PASTS, Pasts
 from e2e_ansible.judge.record import AttemptEnded, AttemptRecord
 from e2e_ansible.judge.result import CheckResult, Failure
+from e2e_ansible.load.result import LoadResult
 from e2e_ansible.nodes.observation import Observation
 from e2e_ansible.oracle.history import Record
 from e2e_ansible.verdict import Cause, Verdict
 
-__all__ = ["Judged", "checks_of", "judge_attempt", "situation"]
+__all__ = ["Judged", "checks_of", "judge_attempt", "roots", "situation"]
 
 _RC_FAILED_HOSTS = (2, 4)
 _HOW = {"failed": "failed", "unreachable": "is unreachable", "changed": "is no longer as it was installed"}
@@ -29,7 +31,10 @@ _FOLLOWED = "another node of the play failed"
 
 @dataclass(frozen=True)
 class Judged:
-    """The verdict on one attempt, and what it rests on. `checks` is empty unless the step observes."""
+    """The verdict on one attempt, and what it rests on. `checks` is empty unless the step observes.
+
+    `load` is what a load tool measured, also where the attempt failed for another reason.
+    """
 
     verdict: Verdict
     cause: Cause | None = None
@@ -37,6 +42,7 @@ class Judged:
     facts: Facts = field(default_factory=Facts)
     checks: tuple[CheckResult, ...] = ()
     observation: Observation | None = None
+    load: LoadResult | None = None
 
 
 @dataclass(frozen=True)
@@ -65,11 +71,14 @@ def judge_attempt(
         return Judged(Verdict.UNKNOWN, Cause.HARNESS, "the run was killed in this step", facts)
     seen = histories.at(attempt.ended.histories)
     case = _Case(plan, step, attempt.ended, facts, attempt.started, seen)
+    load = load_of(facts.load, attempt.ended.load)
     for rule in _RULES:
         finding = rule(case)
         if finding is not None:
             verdict, cause, error = finding
-            return Judged(verdict, cause, error, facts)
+            return Judged(verdict, cause, error, facts, load=load)
+    if step.judgement.load is not None:
+        return Judged(*judge_load(load, step.judgement.load), facts=facts, load=load)
     return _judge_checks(case) if step.judgement.observes else Judged(Verdict.PASS, facts=facts)
 
 
@@ -119,12 +128,17 @@ def _under_way(facts: Facts) -> str:
 
 
 def _failed_task(case: _Case) -> _Finding | None:
-    failures = [failure for failure in case.facts.failures if not failure.expected]
+    failures = roots(case.facts.failures)
     if not failures:
         return None
-    roots = [failure for failure in failures if _FOLLOWED not in failure.message]
-    first = (roots or failures)[0]
+    first = failures[0]
     return Verdict.FAIL, cause_of(first, case.step.judgement.failure_cause), _sentence(first)
+
+
+def roots(failures: Iterable[Failure]) -> list[Failure]:
+    """The failures that were not to be expected, without those that only follow from another node's."""
+    real = [failure for failure in failures if not failure.expected]
+    return [failure for failure in real if _FOLLOWED not in failure.message] or real
 
 
 def _missing_proof(case: _Case) -> _Finding | None:

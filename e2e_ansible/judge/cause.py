@@ -10,9 +10,11 @@ from e2e_ansible.verdict import Cause
 __all__ = ["cause_of", "is_infrastructure"]
 
 #: Acts of ours on nodes: when one of them fails, machines or the provider did.
-_OWN_ACTIONS = frozenset({"provision", "await_node", "node_power", "observe", "join_node"})
+_OWN_ACTIONS = frozenset(
+    {"provision", "await_node", "node_power", "observe", "join_node", "stroppy_program", "package_store"}
+)
 #: What reads and judges a step in a job of AWX: when it fails, nothing was done to a node.
-_READING_ACTIONS = frozenset({"suite_step", "hold_checks"})
+_READING_ACTIONS = frozenset({"suite_step", "hold_checks", "hold_load"})
 #: Where `refused: ` means that the guard spoke; scripts of other roles refuse settings and versions.
 _GUARDED_ACTIONS = frozenset({"guard", "node_power", "fault"})
 _GUARDED_ROLES = frozenset({"crash_node", "reboot_node"})

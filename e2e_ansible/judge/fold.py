@@ -15,6 +15,7 @@ from e2e_ansible.compile.plan import PlannedStep
 from e2e_ansible.engine.event import Event, Kind
 from e2e_ansible.judge.change import change_words
 from e2e_ansible.judge.result import Failure, Proof, TaskTiming
+from e2e_ansible.load.base import LoadOutput
 from e2e_ansible.nodes.observation import NodeObservation
 
 __all__ = ["Facts", "fold"]
@@ -22,6 +23,7 @@ __all__ = ["Facts", "fold"]
 PROOF_KEY = "e2e_proof"
 OBSERVATION_KEY = "observation"
 TARGETS_KEY = "e2e_targets"
+LOAD_KEY = "e2e_load"
 _HOST_ENDS = {
     Kind.OK: "ok",
     Kind.FAILED: "failed",
@@ -44,7 +46,8 @@ class Facts:
     `unproved` are failed tasks that looked for the proof of an act and did not find it; `changes` are tasks that
     changed something where nothing had to be changed; `results` holds the last
     result of every host, for `register`; `under_way` is the task of each host that has begun and not ended;
-    `targets` are the hosts that the play has chosen; `finished` says that Ansible came to its end.
+    `targets` are the hosts that the play has chosen; `load` is the last run of a load tool;
+    `finished` says that Ansible came to its end.
     """
 
     failures: list[Failure] = field(default_factory=list)
@@ -54,6 +57,7 @@ class Facts:
     proofs: list[Proof] = field(default_factory=list)
     targets: list[str] = field(default_factory=list)
     observations: dict[str, NodeObservation] = field(default_factory=dict)
+    load: LoadOutput | None = None
     timings: list[TaskTiming] = field(default_factory=list)
     results: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     hosts: set[str] = field(default_factory=set)
@@ -123,6 +127,7 @@ def _host_result(facts: Facts, step: PlannedStep, event: Event) -> None:
         facts.results[host] = result
     _keep_proof(facts, host, result)
     _keep_observation(facts, host, result)
+    _keep_load(facts, host, result)
     facts.targets.extend(str(name) for name in result.get(TARGETS_KEY) or () if name not in facts.targets)
     if event.kind is Kind.OK and result.get("changed") is True and event.data.get("play") in step.unchanged:
         change = _failure(step, event, "changed")
@@ -156,6 +161,17 @@ def _keep_observation(facts: Facts, host: str, result: Mapping[str, Any]) -> Non
             facts.observations[host] = NodeObservation.model_validate(found)
         except ValidationError as error:
             facts.messages.append(f"{host}: the observation cannot be read: {error.error_count()} errors")
+
+
+def _keep_load(facts: Facts, host: str, result: Mapping[str, Any]) -> None:
+    found = result.get(LOAD_KEY)
+    if isinstance(found, Mapping):
+        try:
+            facts.load = LoadOutput.model_validate(found)
+        except ValidationError as error:
+            facts.messages.append(
+                f"{host}: what the load tool said cannot be read: {error.error_count()} errors"
+            )
 
 
 def _failure(step: PlannedStep, event: Event, kind: str) -> Failure:

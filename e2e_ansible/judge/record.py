@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer
 
 from e2e_ansible.engine.protocol import Ended, Outcome
 from e2e_ansible.errors import HarnessError
+from e2e_ansible.load.result import LoadResult
 
 __all__ = [
     "AttemptEnded",
@@ -20,6 +21,8 @@ __all__ = [
     "Evidence",
     "FaultsHealed",
     "Interrupted",
+    "QuotaReleased",
+    "QuotaReserved",
     "Resumed",
     "StepEnded",
     "StepOmitted",
@@ -29,6 +32,7 @@ __all__ = [
     "TestEnded",
     "TestRecord",
     "TestStarted",
+    "TimeUp",
     "Trouble",
     "fold_entry",
     "records",
@@ -94,6 +98,12 @@ class AttemptEnded(_Entry):
         None, description="When the last fault was there, in epoch seconds, and which on which node"
     )
     custom: Mapping[str, CustomOutcome] = Field(default_factory=dict)
+    load: LoadResult | None = Field(None, description="What a load tool from elsewhere made of its output")
+
+    @model_serializer(mode="wrap")
+    def _written(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        made: dict[str, Any] = handler(self)
+        return made if self.load is not None else {key: made[key] for key in made if key != "load"}
 
 
 class StepEnded(_Entry):
@@ -167,6 +177,36 @@ class Interrupted(_Entry):
     kind: Literal["interrupted"] = "interrupted"
 
 
+class QuotaReserved(_Entry):
+    """What the test costs was reserved, in the units of the ledger, after a wait of `waited` seconds."""
+
+    kind: Literal["quota_reserved"] = "quota_reserved"
+    nodes: int
+    millicpus: int
+    memory_mb: int
+    disk_mb: int
+    waited: float
+
+
+class QuotaReleased(_Entry):
+    """What was reserved was given back."""
+
+    kind: Literal["quota_released"] = "quota_released"
+
+
+class TimeUp(_Entry):
+    """The time of the test's class was over: `limit` seconds, of which it had used `used`; no other step begins.
+
+    `step` is the one that was ended by it, '' if it was over between two steps.
+    """
+
+    kind: Literal["time_up"] = "time_up"
+    time_class: str
+    limit: float
+    used: float
+    step: str = ""
+
+
 class CleanUpEnded(_Entry):
     """The deployment was removed (`ok`), kept on purpose (`kept`), or could not be removed."""
 
@@ -196,6 +236,9 @@ Entry = Annotated[
     | FaultsHealed
     | Trouble
     | Interrupted
+    | TimeUp
+    | QuotaReserved
+    | QuotaReleased
     | CleanUpEnded
     | TestEnded,
     Field(discriminator="kind"),
@@ -246,6 +289,8 @@ class TestRecord(BaseModel):
     troubles: list[Trouble] = Field(default_factory=list)
     healed: FaultsHealed | None = None
     interrupted: bool = False
+    time_up: TimeUp | None = None
+    quota: QuotaReserved | None = None
     clean_up: CleanUpEnded | None = None
     resumed: list[Resumed] = Field(default_factory=list)
     last: float | None = None
@@ -288,6 +333,12 @@ def fold_entry(record: TestRecord, entry: Entry) -> None:
             (step.troubles if step else record.troubles).append(entry)
         case Interrupted():
             record.interrupted = True
+        case QuotaReserved():
+            record.quota = entry
+        case QuotaReleased():
+            record.quota = None
+        case TimeUp():
+            record.time_up = record.time_up or entry
         case Resumed():
             _resume(record, entry)
         case CleanUpEnded():

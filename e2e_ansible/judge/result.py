@@ -6,7 +6,9 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer
 
+from e2e_ansible.analysis.repeats import RepeatResult
 from e2e_ansible.judge.clients import ClientResult
+from e2e_ansible.load.result import LoadResult
 from e2e_ansible.nodes.observation import Observation
 from e2e_ansible.suite.model import SourceRef
 from e2e_ansible.verdict import Cause, Status, Verdict, exit_code
@@ -15,7 +17,11 @@ __all__ = [
     "CheckResult",
     "Failure",
     "FaultResult",
+    "GraphPhase",
+    "GraphResult",
+    "GraphStep",
     "GroupResult",
+    "LeftOut",
     "Proof",
     "Resumption",
     "RunResult",
@@ -106,11 +112,13 @@ class StepResult(_Model):
     duration: float = 0
     error: str | None = None
     attempts: int = 0
+    retried: tuple[str, ...] = Field((), description="What made it fail and passed by itself, try by try")
     validation_results: tuple[CheckResult, ...] = ()
     failures: tuple[Failure, ...] = ()
     proofs: tuple[Proof, ...] = ()
     slowest: tuple[TaskTiming, ...] = ()
     observation: Observation | None = None
+    load: LoadResult | None = Field(None, description="What a load tool measured")
     registered: dict[str, object] | None = None
     omitted: str = Field("", description="Why it was left out: its condition did not hold")
     resumed: str = Field("", description="How it was taken up after the run had died in it")
@@ -121,6 +129,11 @@ class StepResult(_Model):
     engine: str = ""
     engine_reason: str = ""
     source: SourceRef
+
+    @model_serializer(mode="wrap")
+    def _written(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        made: dict[str, Any] = handler(self)
+        return {key: item for key, item in made.items() if item or key not in ("load", "retried")}
 
 
 class GroupResult(_Model):
@@ -155,6 +168,52 @@ class FaultResult(_Model):
     message: str = ""
 
 
+class GraphStep(_Model):
+    """One step of a graph: the steps whose end it waits for, its deadline, and what it took.
+
+    `seconds` is None for a step that was not run or has no end; `critical` steps are those of the critical path.
+    """
+
+    step: str
+    after: tuple[str, ...] = ()
+    level: int
+    budget_seconds: float
+    seconds: float | None = None
+    critical: bool = False
+
+
+class _Spent(_Model):
+    """Seconds that may be spent, were by the wall clock, and were by all steps together; None: not measured."""
+
+    budget_seconds: float
+    wall_seconds: float | None = None
+    summed_seconds: float | None = None
+
+    @property
+    def speed_up(self) -> float | None:
+        """How many times longer the same steps would take one by one; None when that was not measured."""
+        if not self.wall_seconds or self.summed_seconds is None:
+            return None
+        return self.summed_seconds / self.wall_seconds
+
+
+class GraphPhase(_Spent):
+    """The steps of a phase, or of a group with a name. `begun`: one of them was run at least."""
+
+    name: str
+    steps: tuple[str, ...]
+    begun: bool = False
+
+
+class GraphResult(_Spent):
+    """How the steps of a test hang together, and what they took. `path` is the critical one, as it was measured."""
+
+    steps: tuple[GraphStep, ...]
+    phases: tuple[GraphPhase, ...] = ()
+    path: tuple[str, ...] = ()
+    path_seconds: float | None = None
+
+
 class TestResult(_Model):
     """One test. `success` is True only for a pass that was earned.
 
@@ -181,11 +240,32 @@ class TestResult(_Model):
     )
     folder: str = Field("", description="The test's folder, relative to the run folder")
     plan_hash: str = ""
+    time_class: str = Field("", description="How long its steps were to take together, by name")
+    repetition: int = Field(
+        0, description="Which one of several equal runs it is, from 1 on; 0 of a single one"
+    )
     workflow_steps: tuple[StepResult, ...] = ()
     resumptions: tuple[Resumption, ...] = ()
     clients: tuple[ClientResult, ...] = ()
     groups: tuple[GroupResult, ...] = ()
     faults: tuple[FaultResult, ...] = ()
+    graph: GraphResult | None = Field(
+        None, description="Of a test in which anything ran beside anything else"
+    )
+
+    @property
+    def test(self) -> str:
+        """The name in the suite, also of a repetition."""
+        return self.name.removesuffix(f"#{self.repetition}") if self.repetition else self.name
+
+    @model_serializer(mode="wrap")
+    def _written(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        made: dict[str, Any] = handler(self)
+        return {
+            key: item
+            for key, item in made.items()
+            if item or key not in ("graph", "time_class", "repetition")
+        }
 
 
 class SoakResult(_Model):
@@ -208,10 +288,18 @@ class SoakResult(_Model):
     dry_run: bool = False
 
 
+class LeftOut(_Model):
+    """A test that was not begun, and why."""
+
+    name: str
+    reason: str
+
+
 class RunResult(_Model):
     """All tests of one run. `finished` is False while it runs, and after it was killed or interrupted twice.
 
-    Of a soak the tests are its set-up, some cycles that did not pass, and its end; the counts are of all.
+    Of a soak the tests are its set-up, some cycles that did not pass, and its end; the counts are of all. `repeats`
+    are tests that were run several times. `left_out` says of those in `not_run` why they were not begun.
     """
 
     run_id: str
@@ -228,12 +316,22 @@ class RunResult(_Model):
     unknown: int
     tests: tuple[TestResult, ...]
     not_run: tuple[str, ...] = ()
+    left_out: tuple[LeftOut, ...] = ()
     soak: SoakResult | None = None
+    repeats: tuple[RepeatResult, ...] = ()
 
     @model_serializer(mode="wrap")
     def _written(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
         made: dict[str, Any] = handler(self)
-        return made if self.soak is not None else {key: made[key] for key in made if key != "soak"}
+        return {key: item for key, item in made.items() if item or key not in ("soak", "repeats", "left_out")}
+
+    @property
+    def reasons(self) -> dict[str, tuple[str, ...]]:
+        """Why tests were not begun, with those of each reason, in their order."""
+        found: dict[str, tuple[str, ...]] = {}
+        for each in self.left_out:
+            found[each.reason] = (*found.get(each.reason, ()), each.name)
+        return found
 
     @property
     def exit_code(self) -> int:

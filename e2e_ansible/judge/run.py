@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from e2e_ansible.judge.result import RunResult, TestResult
+from e2e_ansible.judge.repeat import repeats
+from e2e_ansible.judge.result import LeftOut, RunResult, TestResult
 from e2e_ansible.verdict import Cause, Verdict, worst
 
 __all__ = ["judge_run", "speaking_cause"]
@@ -18,12 +19,12 @@ def judge_run(
     suite: str,
     tests: Sequence[TestResult],
     *,
-    not_run: Sequence[str] = (),
+    left_out: Sequence[LeftOut] = (),
     started: float | None = None,
     ended: float | None = None,
 ) -> RunResult:
-    """The result of a run; `not_run` are tests that never began, `ended` is None for a run that was killed."""
-    verdict = worst(test.verdict for test in tests)
+    """The result of a run; `left_out` are tests that never began, `ended` is None for a run that was killed."""
+    verdict, not_run = worst(test.verdict for test in tests), tuple(each.name for each in left_out)
     cause = _cause(tests, verdict)
     if not_run and (verdict is Verdict.PASS or not tests):
         verdict, cause = Verdict.UNKNOWN, Cause.HARNESS if ended is None else Cause.INTERRUPT
@@ -43,7 +44,9 @@ def judge_run(
         failed=counts[Verdict.FAIL],
         unknown=counts[Verdict.UNKNOWN],
         tests=tuple(tests),
-        not_run=tuple(not_run),
+        not_run=not_run,
+        left_out=tuple(left_out),
+        repeats=repeats(tests, not_run),
     )
 
 

@@ -12,6 +12,7 @@ from e2e_ansible.judge.attempt import Judged, judge_attempt
 from e2e_ansible.judge.pasts import NO_PASTS, Pasts
 from e2e_ansible.judge.record import StepRecord
 from e2e_ansible.judge.result import CheckResult, StepResult
+from e2e_ansible.judge.transient import passing_trouble
 from e2e_ansible.verdict import Cause, Status, Verdict
 
 __all__ = ["Events", "judge_step", "log_path"]
@@ -57,7 +58,7 @@ def judge_step(
         judge_attempt(plan, step, attempt, events.get((step.id, attempt.number), ()), histories)
         for attempt in record.attempts
     ]
-    deciding = _worst_look(record, attempts) if step.watch else _deciding(record, attempts)
+    deciding = _worst_look(record, attempts) if step.watch else _deciding(step, record, attempts)
     last = _with_troubles(record, deciding)
     last = _before_anything(last) if step.precondition else last
     facts = last.facts
@@ -73,11 +74,13 @@ def judge_step(
             "resumed": _resumed(record),
             "error": last.error,
             "attempts": len(attempts),
+            "retried": _retried(step, record, attempts),
             "validation_results": tuple(_held_since(check, attempts) for check in last.checks),
             "failures": (*facts.failures, *facts.unproved, *facts.changes),
             "proofs": tuple(facts.proofs),
             "slowest": facts.slowest,
             "observation": last.observation,
+            "load": last.load,
             "registered": facts.registered(step.hosts) if step.judgement.register_as else None,
             "log": log_path(step) if attempts else "",
             **_engine(record),
@@ -90,13 +93,20 @@ def _engine(record: StepRecord) -> Mapping[str, str]:
     return {"engine": outcomes[-1].engine, "engine_reason": outcomes[-1].why} if outcomes else {}
 
 
-def _deciding(record: StepRecord, attempts: Sequence[Judged]) -> Judged:
+def _retried(step: PlannedStep, record: StepRecord, attempts: Sequence[Judged]) -> tuple[str, ...]:
+    """What each try but the last failed with, if the step was played again because of it."""
+    tries = zip(record.attempts[:-1], attempts[:-1], strict=True)
+    return tuple(filter(None, (passing_trouble(step, one, judged.facts) for one, judged in tries)))
+
+
+def _deciding(step: PlannedStep, record: StepRecord, attempts: Sequence[Judged]) -> Judged:
     """The last attempt; but a look that the deadline cut short takes nothing back of what the one before it saw."""
     if not attempts or _never(record):
         return _no_attempt(record)
     ended = record.attempts[-1].ended
     cut = ended is not None and ended.outcome.ended is Ended.TIMEOUT
-    return attempts[-2] if cut and len(attempts) > 1 else attempts[-1]
+    looks = step.judgement.observes and len(attempts) > 1
+    return attempts[-2] if cut and looks else attempts[-1]
 
 
 def _worst_look(record: StepRecord, attempts: Sequence[Judged]) -> Judged:

@@ -9,15 +9,17 @@ from e2e_ansible.faults.ledger import FaultRecord
 from e2e_ansible.judge.clients import judge_clients
 from e2e_ansible.judge.durability import Look, look_at
 from e2e_ansible.judge.flow import missing, speaking
+from e2e_ansible.judge.overtime import over_time
 from e2e_ansible.judge.pasts import NO_PASTS, Pasts
 from e2e_ansible.judge.record import TestRecord
 from e2e_ansible.judge.result import Resumption, StepResult, TestResult
 from e2e_ansible.judge.step import Events, judge_step
 from e2e_ansible.judge.timeline import fault_results, group_results, returned
+from e2e_ansible.judge.wall import graph_result
 from e2e_ansible.oracle.config import INTEGRITY
 from e2e_ansible.verdict import Cause, Verdict
 
-__all__ = ["judge_test"]
+__all__ = ["judge_test", "used_seconds"]
 
 _Decision = tuple[Verdict, Cause | None, str | None]
 
@@ -36,7 +38,8 @@ def judge_test(
     `histories` are those of its clients, `faults` the records of its ledger.
     """
     steps = tuple(judge_step(plan, step, record.steps.get(step.id), events, histories) for step in plan.steps)
-    verdict, cause, error = _decide(plan.items, record, steps)
+    verdict, cause, error = _decide(plan, record, steps)
+    resumptions = tuple(Resumption(at=entry.at, dead=entry.dead) for entry in record.resumed)
     return TestResult(
         deployment_id=record.deployment,
         name=plan.name,
@@ -48,19 +51,22 @@ def judge_test(
         error=error,
         started=record.started,
         ended=record.ended,
-        duration=_duration(record),
+        duration=used_seconds(record),
         kept=record.clean_up is not None and record.clean_up.kept,
         clean_up=record.clean_up.message if record.clean_up else "",
         evidence=tuple(evidence.folder for evidence in record.evidence),
         folder=folder,
         plan_hash=record.plan_hash,
+        time_class=plan.time_class,
+        repetition=plan.repetition,
         workflow_steps=steps,
-        resumptions=tuple(Resumption(at=entry.at, dead=entry.dead) for entry in record.resumed),
+        resumptions=resumptions,
         clients=judge_clients(
             histories.whole(), faults=returned(faults, steps), looks={INTEGRITY: _looks(plan, steps)}
         ),
         groups=tuple(group_results(plan.flow)),
         faults=fault_results(faults),
+        graph=graph_result(plan, steps, resumptions),
     )
 
 
@@ -76,7 +82,7 @@ def _looks(plan: Plan, steps: Iterable[StepResult]) -> list[Look]:
     ]
 
 
-def _duration(record: TestRecord) -> float:
+def used_seconds(record: TestRecord) -> float:
     """Seconds until its end, or until its last word if it was killed; without those in which it was dead."""
     if record.started is None or record.last is None:
         return 0.0
@@ -84,9 +90,11 @@ def _duration(record: TestRecord) -> float:
     return max(0.0, (record.ended or record.last) - record.started - dead)
 
 
-def _decide(flow: Sequence[FlowItem], record: TestRecord, steps: Sequence[StepResult]) -> _Decision:
+def _decide(plan: Plan, record: TestRecord, steps: Sequence[StepResult]) -> _Decision:
     """The worst step that nothing made good decides; a fault or a node that is left spoils a pass."""
-    verdict, cause, error = _decide_steps(flow, record, steps)
+    verdict, cause, error = _decide_steps(plan.items, record, steps)
+    if record.time_up is not None:
+        verdict, cause, error = over_time(plan, record.time_up, steps, error)
     left = [record.healed.message] if record.healed and not record.healed.ok else []
     clean_up = record.clean_up
     if clean_up and not clean_up.ok and not clean_up.kept:

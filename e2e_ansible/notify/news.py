@@ -111,6 +111,7 @@ class Reporter:
         bad_tests = [test for test in result.tests if test.verdict is not Verdict.PASS]
         lines = [f"run {result.run_id}: {numbers}", *map(_of_test, bad_tests)]
         lines += [f"not run: {', '.join(result.not_run)}"] if result.not_run else []
+        lines += [f"{', '.join(names)}: {reason}" for reason, names in result.reasons.items()]
         lines.append(f"folder {self._folder}")
         body = {
             "verdict": result.verdict.value,

@@ -16,6 +16,7 @@ from types import FrameType
 from e2e_ansible.compile.compiler import compile_test
 from e2e_ansible.compile.plan import Plan
 from e2e_ansible.content import content_digest
+from e2e_ansible.deadline import Deadline
 from e2e_ansible.errors import CleanUpError, InfrastructureError
 from e2e_ansible.judge.result import TestResult
 from e2e_ansible.oracle.cycle import Cycle
@@ -31,6 +32,7 @@ from e2e_ansible.run.context import Megaphone, RunContext, RunOptions
 from e2e_ansible.run.folder import ManifestTest, RunFolder, TestFolder, make_private, write_private
 from e2e_ansible.run.interrupts import interrupts
 from e2e_ansible.run.plan_folder import write_plan
+from e2e_ansible.run.quota import claim_of, open_gate, refuse_larger
 from e2e_ansible.run.reading import read_run
 from e2e_ansible.run.reports import write_reports
 from e2e_ansible.run.requirements import check_provider, check_requirements
@@ -46,6 +48,7 @@ from e2e_ansible.verdict import Cause, Verdict, worst
 __all__ = ["Deployment", "deployment"]
 
 _NAME = "cluster"
+_TURN_SECONDS = 0.1
 
 
 class Deployment:
@@ -57,6 +60,7 @@ class Deployment:
         self._harness = harness
         self._variables = variables
         self._tell = Megaphone([])
+        self._gate = open_gate(get_provider, self._tell, nested=True)
         self._rows: dict[str, int] = {}
         self._verdicts: list[Verdict] = []
 
@@ -80,6 +84,21 @@ class Deployment:
         for listener in listeners:
             self._tell.add(listener)
         self._tell(run_started(self.run.manifest(), self.run))
+
+    def await_turn(self) -> None:
+        """Take what the nodes cost from the quota of this machine, when it is their turn.
+
+        Raises:
+            UsageError: they are larger than its budget.
+            InfrastructureError: nobody gives back what is lacking; or the ledger cannot be used.
+        """
+        refuse_larger([self.plan], RunOptions())
+        claim = claim_of(self.run.run_id, self.plan, self.run.manifest().tests[0])
+        try:
+            Deadline(float("inf")).wait_for(lambda: self._gate.may_begin(claim), _TURN_SECONDS)
+        except BaseException:
+            self._gate.withdraw(claim)
+            raise
 
     def part(self, plan: Plan, label: str) -> TestResult:
         """Run a plan on the nodes, to its result.
@@ -135,6 +154,7 @@ class Deployment:
         verdict = Verdict.FAIL if failed else worst(self._verdicts)
         now = time.time()
         done = clean_up(self.provider, self.name, keep=keeps(self.plan.keep, verdict), at=now)
+        self._gate.over(self.name, gone=done.ok and not done.kept)
         with writing(self.run):
             self.run.write_manifest(self.run.manifest().model_copy(update={"ended": now}))
             write_reports(self.run, read_run(self.run))
@@ -154,6 +174,7 @@ def deployment(
         plan = _plan(harness, wanted, run)
         stack.enter_context(harness.budget.nodes(len(plan.nodes)))
         made = stack.enter_context(_opened(harness, plan, run, listener))
+        made.await_turn()
         try:
             _set_up(harness, made)
             yield made

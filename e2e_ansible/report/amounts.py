@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["NOTHING", "bounds", "percent", "points", "seconds", "signed_percent"]
+__all__ = ["NOTHING", "bounds", "percent", "points", "quantity", "seconds", "signed_percent"]
 
 NOTHING = "–"
 
@@ -14,6 +14,14 @@ def seconds(number: float | None) -> str:
     if number < 100:
         return f"{number:.2f}s" if number < 9.995 else f"{number:.1f}s"
     return f"{number:.0f}s"
+
+
+def quantity(number: float | None, unit: str) -> str:
+    """A number with its unit: `4.21s`, `812/s`, `3.4 ms`, `0.2 %`; nothing is a dash."""
+    if number is None or unit == "s":
+        return seconds(number)
+    text = f"{number:.0f}" if abs(number) >= 100 else f"{number:.3g}"
+    return f"{text}{unit}" if unit.startswith("/") or not unit else f"{text} {unit}"
 
 
 def bounds(low: float | None, high: float | None) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from e2e_ansible.judge.clients import ClientResult
 from e2e_ansible.judge.latency import Bin
@@ -13,7 +13,7 @@ from e2e_ansible.report.axis import Axis, Place
 from e2e_ansible.report.client import bounds_words, precise
 from e2e_ansible.report.words import clock, count
 
-__all__ = ["Chart", "Grid", "Shade", "Tower", "chart"]
+__all__ = ["Chart", "Grid", "Shade", "Tower", "chart", "curves", "shades"]
 
 _FASTEST = 1e-5
 _LEAST_TOWER = 16.0
@@ -58,25 +58,32 @@ class Chart:
     answers: str
     errors: tuple[Tower, ...]
     fastest: str
-    writes: tuple[Shade, ...]
-    reads: tuple[Shade, ...]
-    blind: tuple[Place, ...]
+    writes: tuple[Shade, ...] = ()
+    reads: tuple[Shade, ...] = ()
+    blind: tuple[Place, ...] = ()
 
 
 def chart(client: ClientResult, axis: Axis) -> Chart:
     """The chart of a client. Pure: the same result gives the same text."""
-    scale = _Scale.of(client.series)
-    fastest = max(((one.ok + one.errors) / one.width for one in client.series), default=0.0)
-    return Chart(
-        p50=_line(((one, scale.top(one.p50)) for one in client.series), axis),
-        p99=_line(((one, scale.top(one.p99)) for one in client.series), axis),
-        grid=scale.grid(),
-        answers=_area(client.series, fastest, axis),
-        errors=tuple(_errors(client.series, fastest, axis)),
-        fastest=f"{fastest:.0f}" if fastest >= 10 else f"{fastest:.1f}",
-        writes=tuple(_shades(client, "writes", axis)),
-        reads=tuple(_shades(client, "reads", axis)),
+    return replace(
+        curves(client.series, axis),
+        writes=tuple(shades(client, "writes", axis)),
+        reads=tuple(shades(client, "reads", axis)),
         blind=tuple(axis.merged(client.blind)),
+    )
+
+
+def curves(series: Sequence[Bin], axis: Axis) -> Chart:
+    """What was answered and how fast, over time."""
+    scale = _Scale.of(series)
+    fastest = max(((one.ok + one.errors) / one.width for one in series), default=0.0)
+    return Chart(
+        p50=_line(((one, scale.top(one.p50)) for one in series), axis),
+        p99=_line(((one, scale.top(one.p99)) for one in series), axis),
+        grid=scale.grid(),
+        answers=_area(series, fastest, axis),
+        errors=tuple(_errors(series, fastest, axis)),
+        fastest=f"{fastest:.0f}" if fastest >= 10 else f"{fastest:.1f}",
     )
 
 
@@ -152,7 +159,8 @@ def _errors(series: Sequence[Bin], fastest: float, axis: Axis) -> Iterator[Tower
             yield Tower(axis.place(one.at, one.at + one.width), round(height, 1))
 
 
-def _shades(client: ClientResult, kind: Kind, axis: Axis) -> Iterator[Shade]:
+def shades(client: ClientResult, kind: Kind, axis: Axis) -> Iterator[Shade]:
+    """The outages of one kind."""
     for one in client.outages:
         if one.kind == kind:
             end = clock(one.end) if one.end is not None else "the end of the history"

@@ -14,13 +14,18 @@ from e2e_ansible.judge.clients import ClientResult
 from e2e_ansible.judge.outage import OutageWindow
 from e2e_ansible.judge.result import FaultResult, RunResult, StepResult, TestResult
 from e2e_ansible.report import client as words_of_client
+from e2e_ansible.report.amounts import percent, quantity
 from e2e_ansible.report.around import Around, around
 from e2e_ansible.report.axis import Axis, axis_of
 from e2e_ansible.report.chart import Chart, chart
 from e2e_ansible.report.finding import Finding, findings
+from e2e_ansible.report.graph import Drawing, Row, drawing, graph_words, time_rows
 from e2e_ansible.report.lanes import Bar, Edge, Lane, dead_lane, edges, fault_lanes, step_lanes
+from e2e_ansible.report.load import LoadRow, load_rows
+from e2e_ansible.report.load_chart import LoadFigure, load_figures
 from e2e_ansible.report.numbers import client_numbers
 from e2e_ansible.report.pen import sign
+from e2e_ansible.report.repeat_words import failing_words, repeat_sentence
 from e2e_ansible.report.sight import Sight, sights
 from e2e_ansible.report.templating import templates
 from e2e_ansible.report.words import (
@@ -115,6 +120,10 @@ class TestView:
     clients: tuple[ClientView, ...]
     faults: Mapping[str, FaultResult]
     evidence: tuple[tuple[str, str], ...]
+    graph: Drawing | None = None
+    times: Sequence[Row] = ()
+    loads: Sequence[LoadRow] = ()
+    figures: Sequence[LoadFigure] = ()
 
 
 def _test(test: TestResult, anchor: str, excerpts: Excerpts) -> TestView:
@@ -137,6 +146,10 @@ def _test(test: TestResult, anchor: str, excerpts: Excerpts) -> TestView:
         ),
         faults={fault.id: fault for fault in test.faults},
         evidence=tuple((path, _href(test.folder, path)) for path in test.evidence),
+        graph=drawing(test, anchor),
+        times=time_rows(test, anchor),
+        loads=load_rows(test),
+        figures=load_figures(test, anchor),
     )
 
 
@@ -213,12 +226,17 @@ def _template() -> Template:
         cut=_cut,
         duration=duration,
         faults=words_of_client.fault_words,
+        graph_words=graph_words,
         hosts=host_words,
         lost=words_of_client.lost_words,
         moment=words_of_client.moment,
         overhead=words_of_client.overhead_words,
         precise=words_of_client.precise,
         ranges=words_of_client.range_words,
+        failing=failing_words,
+        percent=percent,
+        quantity=quantity,
+        repeated=repeat_sentence,
         recovery=words_of_client.recovery_words,
         resurrected=words_of_client.resurrected_words,
         sign=sign,

@@ -29,6 +29,10 @@ _SUITE_ENDINGS = (".yaml", ".yml", ".json")
 _LINE_LENGTH = 200
 
 
+#: A result that was written before reasons were.
+_NO_REASON = "the run ended before this test began"
+
+
 def junit_xml(result: RunResult, *, folder: str = "") -> str:
     """The run as JUnit XML. Attached files are named relative to the run folder, or to where `folder` starts.
 
@@ -37,7 +41,8 @@ def junit_xml(result: RunResult, *, folder: str = "") -> str:
     What clients went through are properties: of a test all of it, of a step what its faults did and what it judged.
     """
     suites = [_suite(test, result, folder) for test in result.tests]
-    suites += [_not_run(name, result) for name in result.not_run]
+    reasons = {each.name: each.reason for each in result.left_out}
+    suites += [_not_run(name, reasons.get(name, _NO_REASON), result) for name in result.not_run]
     if not any(_is_bad(case) for suite in suites for case in suite.cases):
         suites += _run_case(result)
     root = ElementTree.Element("testsuites", {"name": clean(result.suite)})
@@ -68,9 +73,9 @@ def _suite(test: TestResult, result: RunResult, folder: str) -> _Suite:
     return _Suite(element, cases)
 
 
-def _not_run(name: str, result: RunResult) -> _Suite:
+def _not_run(name: str, reason: str, result: RunResult) -> _Suite:
     case = _element("testcase", name="test", classname=_class_name(result, name), time="0.000")
-    case.append(_element("skipped", message="the run ended before this test began"))
+    case.append(_element("skipped", message=reason))
     element = _element("testsuite", name=name)
     _totals(element, [case], 0)
     element.append(case)
@@ -151,6 +156,7 @@ def _properties(element: ElementTree.Element, test: TestResult, result: RunResul
         "deployment_id": test.deployment_id,
         "verdict": test.verdict.value,
         "cause": test.cause.value if test.cause else "",
+        **({"time_class": test.time_class} if test.time_class else {}),
         **dict(numbers_of_test(test)),
     }
     _add_properties(element, pairs)

@@ -146,12 +146,14 @@ def _words(fault: FaultResult) -> str:
 
 
 def edges(faults: Iterable[FaultResult], axis: Axis) -> tuple[Edge, ...]:
-    """Where faults came and were healed; those that cannot be told apart are one.
+    """Where faults came and were healed while the axis lasts; those that cannot be told apart are one.
 
     None when there are so many that they would hide what they lead through; the lanes of faults show them still.
     """
     known = list(faults)
-    moments = [(axis.at(_came(one)), False) for one in known]
-    moments += [(axis.at(one.healed), True) for one in known if one.healed is not None]
-    seen = dict.fromkeys((round(left, 1), healed) for left, healed in moments)
+    moments = [(_came(one), False) for one in known]
+    moments += [(one.healed, True) for one in known if one.healed is not None]
+    seen = dict.fromkeys(
+        (round(axis.at(moment), 1), healed) for moment, healed in moments if axis.begin <= moment <= axis.end
+    )
     return tuple(Edge(left, healed) for left, healed in sorted(seen)) if len(seen) <= _MOST_EDGES else ()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from e2e_ansible.judge.result import StepResult, TestResult
 from e2e_ansible.report.client import told_words
 from e2e_ansible.report.finding import allowed, check_words, failing, findings
+from e2e_ansible.report.load import load_words
 from e2e_ansible.report.notice import (
     Alerted,
     Attempted,
@@ -113,6 +114,7 @@ class Narration:
         name = self._title(test, step.id).partition(":")[0]
         lines = [f"{name}: {mark.value.upper()}{took}{cause}"]
         lines += _labelled("reason", step.omitted) if step.omitted else []
+        lines += _labelled("load", load_words(step.load)) if step.load is not None else []
         for finding in findings(step):
             lines += _labelled(finding.label, finding.text)
         for check in allowed(step.validation_results):

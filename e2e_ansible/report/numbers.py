@@ -8,6 +8,7 @@ from e2e_ansible.checks.history import CHECKS
 from e2e_ansible.judge.clients import ClientResult
 from e2e_ansible.judge.outage import FaultImpact
 from e2e_ansible.judge.result import StepResult, TestResult
+from e2e_ansible.report.load import load_numbers
 
 __all__ = ["client_numbers", "impact_numbers", "numbers_of_step", "numbers_of_test"]
 
@@ -53,7 +54,9 @@ def numbers_of_test(test: TestResult) -> Iterator[tuple[str, str]]:
 
 
 def numbers_of_step(step: StepResult, test: TestResult) -> Iterator[tuple[str, str]]:
-    """What the faults of a step did to each client, and the numbers of the clients that it judged."""
+    """What it measured, what its faults did to each client, and the numbers of the clients that it judged."""
+    for name, number in load_numbers(step.load) if step.load is not None else ():
+        yield f"load.{name}", number
     own = {fault.id for fault in test.faults if fault.step == step.id}
     judged = [_judges(check.check) for check in step.validation_results]
     for client in test.clients:

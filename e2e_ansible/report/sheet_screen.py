@@ -16,6 +16,7 @@ __all__ = ["print_sheet"]
 
 _HEAD = ("", "P50 was", "is", "P95 was", "is", "change", "answer")
 _NUMBERS = (1, 2, 3, 4, 5)
+_OPEN = {Answer.INCONCLUSIVE: "decided", Answer.GONE: "compared", Answer.NEW: "compared"}
 
 
 def print_sheet(console: Console, found: Sheet) -> None:
@@ -49,10 +50,10 @@ def _rest(found: Sheet) -> Iterator[str]:
 
 
 def _open(found: Sheet) -> Iterator[str]:
-    """Why metrics are not decided: of many for the same reason in one line."""
+    """Why metrics are not decided or not compared: of many for the same reason in one line."""
     reasons: dict[str, list[str]] = {}
     for row in found.rows:
-        if row.answer is Answer.INCONCLUSIVE:
-            reasons.setdefault(row.reason, []).append(row.metric)
+        if row.answer in _OPEN and row.reason:
+            reasons.setdefault(f"Not {_OPEN[row.answer]}, as {row.reason}", []).append(row.metric)
     for reason, names in reasons.items():
-        yield f"Not decided, as {reason}: {', '.join(names)}"
+        yield f"{reason}: {', '.join(names)}"

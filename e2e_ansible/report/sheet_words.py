@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from e2e_ansible.analysis.rule import Method, Outcome, Rule
 from e2e_ansible.analysis.sheet import Answer, Figure, Row, Sheet
-from e2e_ansible.report.amounts import NOTHING, percent, seconds
+from e2e_ansible.report.amounts import NOTHING, percent, quantity
 from e2e_ansible.report.words import Mark, count
 
 __all__ = [
@@ -59,7 +59,7 @@ def amount(row: Row, number: float | None) -> str:
         return NOTHING
     if any(one.name == "rate" for one in row.figures):
         return percent(number)
-    return seconds(number) if row.unit == "s" else f"{number:.3g}"
+    return quantity(number, row.unit)
 
 
 def change_of(row: Row) -> str:

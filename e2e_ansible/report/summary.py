@@ -14,7 +14,10 @@ from e2e_ansible.judge.result import RunResult, SoakResult, StepResult, TestResu
 from e2e_ansible.judge.soak import REHEARSED
 from e2e_ansible.report.client import told_words
 from e2e_ansible.report.finding import Finding, allowed, check_words, findings
+from e2e_ansible.report.graph import graph_words, phase_rows
+from e2e_ansible.report.load import HEADINGS, load_rows
 from e2e_ansible.report.pen import STYLES, Pen, patient
+from e2e_ansible.report.repeat_words import repeat_lines
 from e2e_ansible.report.strip import LEGEND, strip
 from e2e_ansible.report.words import (
     Mark,
@@ -86,8 +89,10 @@ class _Summary:
         if test.description:
             self._console.print(Padding(self._pen.text(test.description, "dim"), (0, 0, 0, 2), expand=False))
         rows = strip(test, min(self._console.width, _WIDEST_STRIP) - 2)
-        self._console.print(self._steps(test.workflow_steps, max(_SHORT_TEST, _LONG_TEST - len(rows))))
+        self._console.print(self._steps(test, max(_SHORT_TEST, _LONG_TEST - len(rows))))
+        self._loads(test)
         self._clients(test, rows)
+        self._graph(test)
         for step in test.workflow_steps:
             self._step(step)
         self._facts(test, folder)
@@ -97,6 +102,8 @@ class _Summary:
         """The verdict of the run, and what to do next."""
         if result.soak is not None:
             self._soak(result, result.soak)
+        for words in (line for one in result.repeats for line in repeat_lines(one)):
+            self._line(self._pen.text(words))
         words = verdict_words(result.verdict, result.cause)
         numbers = [(result.passed, "passed"), (result.failed, "failed"), (result.unknown, "unknown")]
         tally = ", ".join(f"{number} {what}" for number, what in numbers if number) or "nothing ran"
@@ -109,6 +116,8 @@ class _Summary:
             self._line(self._pen.text(words, "bold"))
         if result.not_run:
             self._line(self._pen.text(f"Not run: {', '.join(result.not_run)}", "bold"))
+            for reason, names in result.reasons.items():
+                self._line(self._pen.text(f"  {', '.join(names)}: {reason}"))
         self._next(result, folder, report)
 
     def _soak(self, result: RunResult, soak: SoakResult) -> None:
@@ -137,7 +146,26 @@ class _Summary:
         for label, words in commands + places:
             self._line(Text.assemble((f"{label:<{_LABEL_WIDTH}}", "dim"), self._pen.text(words)))
 
-    def _steps(self, steps: tuple[StepResult, ...], most: int) -> Table:
+    def _graph(self, test: TestResult) -> None:
+        """What running steps at once has gained, by phase if there are any."""
+        words = graph_words(test)
+        if not words:
+            return
+        self._finding(Finding("graph", words), indent=2)
+        phases = phase_rows(test)
+        if not phases:
+            return
+        table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
+        for number, title in enumerate((" " * 12 + "phase", "budget", "wall", "summed", "speed-up")):
+            table.add_column(title, justify="right" if number else "left", no_wrap=True)
+        for row in phases:
+            name = self._pen.text(" " * 12 + row.name)
+            table.add_row(name, row.budget, row.wall, row.summed, row.speed_up)
+        self._console.print(table)
+
+    def _steps(self, test: TestResult, most: int) -> Table:
+        steps = test.workflow_steps
+        critical = set(test.graph.path) if test.graph else set()
         table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, expand=True, header_style="dim")
         overflow = self._pen.overflow
         table.add_column("   #", justify="right", no_wrap=True)
@@ -152,8 +180,28 @@ class _Summary:
                 words = f"{count(hidden, 'step')} without findings"
                 table.add_row("", self._pen.more, self._pen.text(words, "dim"))
             else:
-                table.add_row(*self._row(step))
+                table.add_row(*self._row(step, critical=step.id in critical))
         return table
+
+    def _loads(self, test: TestResult) -> None:
+        """What each load measured."""
+        rows = load_rows(test)
+        if not rows:
+            return
+        table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
+        for number, title in enumerate(HEADINGS):
+            words = number < 3  # these are cut before a number is
+            table.add_column(
+                "  " * (not number) + title,
+                justify="left" if words else "right",
+                no_wrap=True,
+                overflow=self._pen.overflow,
+                min_width=6 if words else len(title),
+            )
+        for row in rows:
+            name, *cells = row.cells
+            table.add_row(*(self._pen.text(cell) for cell in ("  " * (1 + row.inner) + name, *cells)))
+        self._console.print(table)
 
     def _clients(self, test: TestResult, rows: Sequence[tuple[str, str]]) -> None:
         """What clients saw: on a time axis, then in sentences."""
@@ -169,11 +217,11 @@ class _Summary:
                     told = shorten(f"{client.name}: {words}", lines=1, characters=most)
                     self._finding(Finding("client", told), indent=2)
 
-    def _row(self, step: StepResult) -> list[Text]:
+    def _row(self, step: StepResult, *, critical: bool) -> list[Text]:
         mark = mark_of(step)
         style = "dim" if mark in (Mark.SKIPPED, Mark.PENDING) else ""
         words = (
-            str(step.index),
+            f"{'*' * critical}{step.index}",
             step.step_type,
             step.description.replace("\n", " "),
             host_words(step.hosts),

@@ -11,6 +11,7 @@ from e2e_ansible.engine.warm.orphans import remove_all_orphans
 from e2e_ansible.errors import CleanUpError, E2EError
 from e2e_ansible.judge.record import CleanUpEnded
 from e2e_ansible.providers.base import Provider
+from e2e_ansible.quota.gate import give_back
 from e2e_ansible.run.folder import RunFolder
 from e2e_ansible.run.scratch import remove_scratch
 from e2e_ansible.suite.model import Keep
@@ -55,6 +56,11 @@ def destroy_run(run: RunFolder, provider: Callable[[str], Provider], *, at: floa
         done = [
             clean_up(provider(test.provider), test.deployment, keep=False, at=at) for test in manifest.tests
         ]
+        told = [
+            text
+            for test, entry in zip(manifest.tests, done, strict=True)
+            if entry.ok and (text := give_back(test.deployment))
+        ]
         if manifest.scratch:
             remove_scratch(Path(manifest.scratch))
     finally:
@@ -62,4 +68,4 @@ def destroy_run(run: RunFolder, provider: Callable[[str], Provider], *, at: floa
     left += [entry.message for entry in done if not entry.ok]
     if left:
         raise CleanUpError("\n".join(left), hint=f"try again: e2e-ansible destroy {run.path}")
-    return [entry.message for entry in done]
+    return [*(entry.message for entry in done), *told]

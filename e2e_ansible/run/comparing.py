@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from e2e_ansible.analysis.rule import Rule
 from e2e_ansible.analysis.sheet import Sheet, sheet, verdict_rows
@@ -10,7 +11,7 @@ from e2e_ansible.errors import UsageError
 from e2e_ansible.run.folder import RunFolder
 from e2e_ansible.run.measured import Measured, measure
 
-__all__ = ["compare_runs"]
+__all__ = ["compare_measured", "compare_runs"]
 
 _MOST_NAMED = 5
 
@@ -32,8 +33,48 @@ def compare_runs(run: RunFolder, baselines: Sequence[RunFolder], rule: Rule) -> 
         _examine(one)
     for one in before:
         _match(new, one)
+    return compare_measured(new, before, rule)
+
+
+def compare_measured(new: Measured, before: Sequence[Measured], rule: Rule) -> Sheet:
+    """Numbers of a run against those of earlier ones of its suite, oldest first."""
     verdicts = tuple(verdict_rows(new.verdicts, [one.verdicts for one in before], new.tests))
-    return sheet(new.numbers, [one.numbers for one in before], rule, suite=new.suite, verdicts=verdicts)
+    others = [_of_the_same_loads(new, one) for one in before]
+    return sheet(
+        new.numbers,
+        [one.numbers for one in others],
+        rule,
+        suite=new.suite,
+        verdicts=verdicts,
+        missing=_missing(new, others),
+    )
+
+
+def _of_the_same_loads(new: Measured, old: Measured) -> Measured:
+    """The baseline without what another tool or another workload measured under the same name."""
+    others = {
+        step: f"{old.numbers.name} had {words}, {new.numbers.name} {new.loads[step]}"
+        for step, words in old.loads.items()
+        if new.loads.get(step, words) != words
+    }
+    names = {name: why for step, why in others.items() for name in old.of_loads[step]}
+    kept = {name: series for name, series in old.numbers.series.items() if name not in names}
+    numbers = old.numbers.model_copy(update={"series": kept})
+    return replace(old, numbers=numbers, missing={**old.missing, **names})
+
+
+def _missing(new: Measured, before: Sequence[Measured]) -> Mapping[str, str]:
+    """Why one side does not have a metric, as far as that is known; what the new run says comes first."""
+    gone = {
+        name: f"there was no test {test}"
+        for one in before
+        for name in one.numbers.series
+        if (test := name.partition(": ")[0]) not in new.tests and not new.soak
+    }
+    known: dict[str, str] = {}
+    for one in before:
+        known |= one.missing
+    return {**known, **gone, **new.missing}
 
 
 def _examine(one: Measured) -> None:

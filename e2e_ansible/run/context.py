@@ -12,6 +12,7 @@ from e2e_ansible.engine.protocol import Cancel, Engine
 from e2e_ansible.oracle.cycle import Cycle
 from e2e_ansible.providers.base import Provider
 from e2e_ansible.providers.registry import get_provider
+from e2e_ansible.quota.gate import Gate
 from e2e_ansible.report.notice import Listener, Message, Notice
 from e2e_ansible.suite.model import Keep
 
@@ -20,7 +21,9 @@ __all__ = ["Megaphone", "RunContext", "RunOptions"]
 
 @dataclass(frozen=True)
 class RunOptions:
-    """How a run is done. `max_nodes` bounds the nodes alive at once; `keep` overrides what the tests say.
+    """How a run is done. `max_nodes` and `budget` bound what is alive at once; `keep` overrides what the tests say.
+
+    `budget` is text as of `--budget`, '' for no bounds.
 
     `from_plans`: the plans were read from folders, so no suite says anything more.
     """
@@ -32,6 +35,7 @@ class RunOptions:
     verbosity: int = 0
     dry_run: bool = False
     from_plans: bool = False
+    budget: str = ""
 
 
 class Megaphone:
@@ -80,7 +84,8 @@ def _complaint(listener: Listener, notice: Notice) -> str:
 class RunContext:
     """One run. `cancel` ends steps; `abandon`, set by a second interrupt, ends evidence and clean-up as well.
 
-    `cycle` is that of a soak. With `lasting_nodes` the nodes outlive the test, and whoever runs it removes them.
+    `gate` is where tests take what they cost. `cycle` is that of a soak. With `lasting_nodes` the nodes outlive the
+    test, and whoever runs it removes them.
     """
 
     run_id: str
@@ -92,8 +97,10 @@ class RunContext:
     abandon: Cancel = field(default_factory=Cancel)
     provider: Callable[[str], Provider] = get_provider
     now: Callable[[], float] = time.time
+    clock: Callable[[], float] = time.monotonic
     cycle: Cycle = field(default_factory=Cycle)
     lasting_nodes: bool = False
+    gate: Gate | None = None
     _told: set[str] = field(default_factory=set)
 
     def warn_once(self, text: str) -> None:

@@ -13,7 +13,7 @@ from e2e_ansible.providers.base import Node
 from e2e_ansible.run.context import RunContext
 from e2e_ansible.run.folder import TestFolder
 
-__all__ = ["EVIDENCE", "collect"]
+__all__ = ["EVIDENCE", "collect", "nodes_there"]
 
 EVIDENCE = "evidence"
 _DEADLINE_SECONDS = 180
@@ -34,7 +34,7 @@ def collect(
 
     `name` is the folder for it in that of the test.
     """
-    there = _nodes(context, provider, deployment)
+    there = nodes_there(context, provider, deployment)
     nodes = [node for node in there if node.power in _ANSWERING]
     if not nodes:
         return None
@@ -60,7 +60,8 @@ def collect(
     return Evidence(at=context.now(), folder=name, message=text + "".join(others))
 
 
-def _nodes(context: RunContext, provider: str, deployment: str) -> Sequence[Node]:
+def nodes_there(context: RunContext, provider: str, deployment: str) -> Sequence[Node]:
+    """The nodes of a deployment; none when it is gone, or its provider does not answer."""
     driver = context.provider(provider)
     try:
         if deployment not in driver.deployments():

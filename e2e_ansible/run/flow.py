@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -18,8 +18,10 @@ from e2e_ansible.engine.protocol import Cancel
 from e2e_ansible.judge.condition import Outputs, holds, told
 from e2e_ansible.judge.flow import is_forgiven, speaking, steps_of, verdict_of
 from e2e_ansible.judge.result import StepResult
+from e2e_ansible.run.graph import do_all, raise_all
 from e2e_ansible.run.lane import Lane, Lanes
 from e2e_ansible.suite.condition import Condition
+from e2e_ansible.suite.order import direct
 from e2e_ansible.verdict import Verdict
 
 __all__ = ["Acts", "Flow"]
@@ -131,15 +133,37 @@ class Flow:
             return verdict_of(self._plan.items, self._results)
 
     def _sequence(self, items: Sequence[FlowItem], line: _Line, *, all_of_it: bool = False) -> None:
-        """One after the other until one does not pass; what they began in the background ends with them."""
+        """One after the other until one does not pass; what they began in the background ends with them.
+
+        Where an item says what it needs, each begins when that has passed, and one that fails stops no other.
+        """
         with self._joined(items):
+            if any(item.needs is not None for item in items):
+                self._graph(items, line, all_of_it=all_of_it)
+                return
             for item in items:
-                if line.cancel.is_set:
-                    self._acts.interrupted()
+                if not self._may_begin(line):
                     return
                 self._item(item, line)
                 if self._is_against(item) and not all_of_it:
                     return
+
+    def _may_begin(self, line: _Line) -> bool:
+        stop = line.cancel.is_set
+        if stop:
+            self._acts.interrupted()
+        return not stop
+
+    def _graph(self, items: Sequence[FlowItem], line: _Line, *, all_of_it: bool) -> None:
+        waits = direct([item.id for item in items], [item.needs for item in items])
+        with self._lanes.borrowed(line.lane) as lanes:
+
+            def do(place: int) -> bool:
+                with lanes.one() as lane:
+                    self._item(items[place], _Line(lane, line.cancel))
+                return all_of_it or not self._is_against(items[place])
+
+            do_all(waits, do, lambda: self._may_begin(line))
 
     def _item(self, item: FlowItem, line: _Line) -> None:
         if isinstance(item, FlowWait):
@@ -207,8 +231,7 @@ class Flow:
                     beside.join()
             except Exception as error:
                 errors.append(error)
-        if errors:
-            raise errors[0]
+        raise_all(errors)
 
     def _keep(self, result: StepResult) -> None:
         with self._lock:
@@ -238,8 +261,7 @@ class Flow:
             return
         with ThreadPoolExecutor(len(group.body), thread_name_prefix=group.id) as pool:
             branches = [pool.submit(self._branch, item, line) for item in group.body]
-        for branch in branches:
-            branch.result()
+        raise_all([error for error in map(Future.exception, branches) if isinstance(error, Exception)])
 
     def _branch(self, item: FlowItem, line: _Line) -> None:
         lane = self._lanes.lane()

@@ -48,7 +48,8 @@ _STAMP_LENGTH = len("20260131-235959")
 class ManifestTest(BaseModel):
     """One test of the run. The deployment has its id before anything of it exists.
 
-    `suite` is the path of the suite file, and `suite_digest` the SHA-256 of what it was.
+    `suite` is the path of the suite file, and `suite_digest` the SHA-256 of what it was. `repetition` is which one of
+    several equal runs of the same test it is, 0 of a single one.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -59,6 +60,12 @@ class ManifestTest(BaseModel):
     provider: str
     suite: str
     suite_digest: str
+    repetition: int = 0
+
+    @property
+    def test(self) -> str:
+        """The name in the suite."""
+        return self.name.removesuffix(f"#{self.repetition}") if self.repetition else self.name
 
 
 class Manifest(BaseModel):
@@ -66,7 +73,8 @@ class Manifest(BaseModel):
 
     `suite` is the suite file as the user named it; `scratch` is the run's folder for sockets and temporary files;
     `folder` is where the run folder was made, so that reports are the same wherever it is read later. `soak` is how a
-    run goes in cycles; then `tests` are those whose nodes may be there.
+    run goes in cycles; then `tests` are those whose nodes may be there. `left_out` says by their folders why tests were
+    not begun.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -82,11 +90,12 @@ class Manifest(BaseModel):
     versions: dict[str, str] = Field(default_factory=dict)
     tests: tuple[ManifestTest, ...] = ()
     soak: SoakOptions | None = None
+    left_out: dict[str, str] = Field(default_factory=dict)
 
     @model_serializer(mode="wrap")
     def _written(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
         made: dict[str, Any] = handler(self)
-        return made if self.soak is not None else {key: made[key] for key in made if key != "soak"}
+        return {key: item for key, item in made.items() if item or key not in ("soak", "left_out")}
 
 
 @dataclass(frozen=True)
@@ -230,6 +239,7 @@ def manifest_tests(run_id: str, plans: Iterable[Plan]) -> tuple[ManifestTest, ..
                 provider=plan.provider,
                 suite=str(Path(plan.suite_file).resolve()),
                 suite_digest=plan.suite_digest,
+                repetition=plan.repetition,
             )
         )
     return tuple(made)

@@ -6,12 +6,13 @@ Each has its own ssh masters, so that one line can drop its masters to nodes tha
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from e2e_ansible.engine.processes import end_all
 
-__all__ = ["Lane", "Lanes"]
+__all__ = ["Borrowed", "Lane", "Lanes"]
 
 _SOCKETS = "ANSIBLE_SSH_CONTROL_PATH_DIR"
 
@@ -57,7 +58,43 @@ class Lanes:
             environment[_SOCKETS] += f"/{number}"
         return Lane(f"{self.token}/{number}", environment, self, self.gone)
 
+    @contextmanager
+    def borrowed(self, own: Lane) -> Iterator[Borrowed]:
+        """Lines for items that run at once: `own` and as many more as it takes, which end with the last item."""
+        borrowed = Borrowed(self, [own])
+        try:
+            yield borrowed
+        finally:
+            borrowed.end(own)
+
     def nodes_went(self) -> None:
         """A step took nodes away."""
         with self._lock:
             self.gone += 1
+
+
+@dataclass
+class Borrowed:
+    """Lines that are used in turns: what runs after another finds its masters open."""
+
+    lanes: Lanes
+    idle: list[Lane]
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @contextmanager
+    def one(self) -> Iterator[Lane]:
+        """A line that nobody else uses meanwhile: the one that was given back last, else a new one."""
+        with self._lock:
+            lane = self.idle.pop() if self.idle else None
+        lane = lane or self.lanes.lane()
+        try:
+            yield lane
+        finally:
+            with self._lock:
+                self.idle.append(lane)
+
+    def end(self, own: Lane) -> None:
+        """End all but `own`."""
+        for lane in self.idle:
+            if lane is not own:
+                lane.end()

@@ -1,25 +1,28 @@
-"""What comparisons take of a run folder: a soak by its cycles, any other run by its tests and steps."""
+"""What comparisons take of a run folder: a soak by its cycles, any other run by its tests, steps and loads."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
 from pathlib import PurePath
 
-from e2e_ansible.analysis.series import Series, SeriesSet
-from e2e_ansible.analysis.soak_analysis import FLOOR, to_compare
-from e2e_ansible.judge.result import RunResult, TestResult
+from e2e_ansible.analysis.series import SeriesSet
+from e2e_ansible.analysis.soak_analysis import to_compare
+from e2e_ansible.judge.result import RunResult
 from e2e_ansible.run.folder import RunFolder
 from e2e_ansible.run.reading import read_run
 from e2e_ansible.run.soak_numbers import is_soak, read_soak
-from e2e_ansible.verdict import Verdict
+from e2e_ansible.run.test_numbers import numbers, step_name, verdicts
 
-__all__ = ["Measured", "measure", "suite_name"]
+__all__ = ["Measured", "measure", "measured", "suite_name"]
 
 
 @dataclass(frozen=True)
 class Measured:
-    """The numbers of one run. `parts` are its phases, or the steps of its tests; `verdicts` are of an ordinary run."""
+    """The numbers of one run. `parts` are its phases, or the steps of its tests; `verdicts` are of an ordinary run.
+
+    `missing` says why a metric has no value. `loads` tells by step what was run, `of_loads` the metrics from it.
+    """
 
     suite: str
     soak: bool
@@ -27,6 +30,9 @@ class Measured:
     parts: frozenset[str]
     verdicts: Mapping[str, str] = field(default_factory=dict)
     tests: tuple[str, ...] = ()
+    missing: Mapping[str, str] = field(default_factory=dict)
+    loads: Mapping[str, str] = field(default_factory=dict)
+    of_loads: Mapping[str, Set[str]] = field(default_factory=dict)
 
 
 def suite_name(named: str) -> str:
@@ -43,38 +49,27 @@ def measure(run: RunFolder) -> Measured:
     suite = suite_name(run.manifest().suite)
     if is_soak(run):
         series = read_soak(run).series
-        numbers = to_compare(run.run_id, series)
-        return Measured(suite, True, numbers, frozenset(series.phases))
-    return _ordinary(run.run_id, suite, read_run(run))
+        return Measured(suite, True, to_compare(run.run_id, series), frozenset(series.phases))
+    return measured(run.run_id, suite, read_run(run))
 
 
-def _ordinary(name: str, suite: str, result: RunResult) -> Measured:
-    """How long tests and steps took that passed; one that did not pass says nothing about how long it takes."""
-    series = {
-        part: Series(values=(value,), floor=FLOOR, whole=whole) for part, value, whole in _lengths(result)
-    }
-    verdicts = dict(_verdicts(result))
-    tests = tuple(test.name for test in result.tests)
-    parts = frozenset(verdicts) - {*tests}
-    return Measured(suite, False, SeriesSet(name=name, series=series), parts, verdicts, tests)
-
-
-def _lengths(result: RunResult) -> Iterator[tuple[str, float, bool]]:
-    for test in result.tests:
-        if test.verdict is Verdict.PASS:
-            yield test.name, test.duration, True
-        for step in test.workflow_steps:
-            if step.verdict is Verdict.PASS:
-                yield _step(test, step.id), step.duration, False
-
-
-def _verdicts(result: RunResult) -> Iterator[tuple[str, str]]:
-    for test in result.tests:
-        yield test.name, test.verdict.value
-        for step in test.workflow_steps:
-            if step.verdict is not None:
-                yield _step(test, step.id), step.verdict.value
-
-
-def _step(test: TestResult, step: str) -> str:
-    return f"{test.name}: {step}"
+def measured(name: str, suite: str, result: RunResult) -> Measured:
+    """The numbers of an ordinary run from its result."""
+    found = numbers(result.tests)
+    parts = frozenset(
+        step_name(test, step)
+        for test in result.tests
+        for step in test.workflow_steps
+        if step.verdict is not None
+    )
+    return Measured(
+        suite,
+        False,
+        SeriesSet(name=name, series=found.series, rates=found.rates),
+        parts,
+        verdicts(result.tests),
+        tuple(dict.fromkeys(test.test for test in result.tests)),
+        found.missing,
+        found.loads,
+        found.of_loads,
+    )

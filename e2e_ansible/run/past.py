@@ -20,6 +20,7 @@ from e2e_ansible.judge.latency import percentile
 from e2e_ansible.judge.result import RunResult
 from e2e_ansible.run.folder import RunFolder
 from e2e_ansible.run.measured import suite_name
+from e2e_ansible.run.past_loads import PastLoad, PastLoads
 from e2e_ansible.run.reading import read_run
 from e2e_ansible.run.soak_numbers import is_soak, read_soak
 from e2e_ansible.verdict import Cause, Verdict
@@ -39,7 +40,7 @@ class PastRun(BaseModel):
     """One run. `cycles` are those of a soak, else tests; times are in seconds, `started` in epoch seconds.
 
     `trend` says how its cycles compare with those of up to 20 earlier runs of its suite; empty if it has none. `error`
-    says why it cannot be read.
+    says why it cannot be read. `loads` are those of a run that is no soak, each with a trend of its own.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -59,6 +60,7 @@ class PastRun(BaseModel):
     p95: float | None = None
     outage: float | None = None
     trend: str = ""
+    loads: tuple[PastLoad, ...] = ()
     error: str = ""
 
 
@@ -66,11 +68,12 @@ def past_runs(runs: Path) -> Iterator[PastRun]:
     """All runs below a folder, oldest first, without dry ones. One that cannot be read is told with its error."""
     found = [RunFolder.open(path.parent) for path in runs.glob("*/run.json") if path.is_file()]
     earlier: dict[tuple[str, bool], list[SeriesSet]] = defaultdict(list)
+    loads = PastLoads()
     for run in sorted(found, key=lambda one: one.begun):
         try:
             if run.manifest().dry_run:
                 continue
-            row, values = _soak(run) if is_soak(run) else _ordinary(run)
+            row, values = _soak(run) if is_soak(run) else _ordinary(run, loads)
         except E2EError as error:
             yield PastRun(run_id=run.run_id, error=str(error))
             continue
@@ -103,13 +106,14 @@ def _soak(run: RunFolder) -> tuple[PastRun, Sequence[float]]:
     return row, values
 
 
-def _ordinary(run: RunFolder) -> tuple[PastRun, Sequence[float]]:
+def _ordinary(run: RunFolder, loads: PastLoads) -> tuple[PastRun, Sequence[float]]:
     manifest, result = run.manifest(), _result(run) or read_run(run)
     values = (result.duration,) if result.verdict is Verdict.PASS else ()
     row = PastRun(
         run_id=run.run_id,
         started=manifest.started,
         suite=suite_name(manifest.suite),
+        loads=loads.of(suite_name(manifest.suite), result),
         verdict=result.verdict,
         cause=result.cause,
         cycles=result.total_tests,

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from e2e_ansible.errors import CleanUpError, E2EError, InfrastructureError, UsageError
 from e2e_ansible.providers.base import Deployed, Provider
+from e2e_ansible.quota.gate import give_back
 from e2e_ansible.run.folder import RunFolder
 
 __all__ = ["Choice", "Orphan", "chosen", "deployed", "reap"]
@@ -81,6 +82,7 @@ def reap(orphan: Orphan, provider: Provider) -> None:
         except (E2EError, OSError) as error:
             text = f"deployment {name} of provider {orphan.provider} could not be removed: {error}"
             raise CleanUpError(text, hint=getattr(error, "hint", "")) from error
+        give_back(name)  # what cannot be entered now, whoever looks next gives back
 
 
 def _alive(found: Deployed) -> str:

@@ -12,6 +12,7 @@ from e2e_ansible.compile.plan import Plan
 from e2e_ansible.errors import InfrastructureError
 from e2e_ansible.providers.base import Provider
 from e2e_ansible.providers.libvirt.virsh import default_uri
+from e2e_ansible.run.database import unmet_databases
 from e2e_ansible.suite.model import Requirements
 
 __all__ = ["check_provider", "check_requirements", "unmet"]
@@ -27,6 +28,7 @@ def check_requirements(plans: Sequence[Plan], disk: Path) -> None:
         InfrastructureError: something is missing; the message has every missing thing of every test.
     """
     lines = [f"test {plan.name}: {text}" for plan in plans for text in unmet(plan.requirements, disk)]
+    lines += unmet_databases(plans)
     if lines:
         raise InfrastructureError(
             "this machine does not have what the suite requires:\n" + "\n".join(lines),

@@ -6,15 +6,19 @@ from collections.abc import Sequence
 
 from e2e_ansible.faults.ledger import read
 from e2e_ansible.judge.record import records
-from e2e_ansible.judge.result import RunResult, TestResult
+from e2e_ansible.judge.result import LeftOut, RunResult, TestResult
 from e2e_ansible.judge.run import judge_run
 from e2e_ansible.judge.test import judge_test
 from e2e_ansible.oracle.histories import Histories
 from e2e_ansible.run.folder import Manifest, TestFolder
 from e2e_ansible.run.journal import read_events, read_journal
 from e2e_ansible.run.plan_folder import read_plan
+from e2e_ansible.run.schedule import INTERRUPTED
 
-__all__ = ["read_test", "run_result"]
+__all__ = ["UNTOLD", "read_test", "run_result"]
+
+#: Of a run that was killed nobody has written it down.
+UNTOLD = "it was not begun: the run was killed, or still goes on"
 
 
 def read_test(folder: TestFolder, name: str) -> TestResult:
@@ -37,11 +41,16 @@ def read_test(folder: TestFolder, name: str) -> TestResult:
 def run_result(manifest: Manifest, tests: Sequence[TestResult]) -> RunResult:
     """The result of a run from those of its tests; the others of the manifest were never begun."""
     begun = {test.folder for test in tests}
+    usual = UNTOLD if manifest.ended is None else INTERRUPTED
     return judge_run(
         manifest.run_id,
         manifest.suite,
         tests,
-        not_run=[test.name for test in manifest.tests if test.folder not in begun],
+        left_out=[
+            LeftOut(name=test.name, reason=manifest.left_out.get(test.folder, usual))
+            for test in manifest.tests
+            if test.folder not in begun
+        ],
         started=manifest.started,
         ended=manifest.ended,
     )

@@ -16,9 +16,10 @@ from e2e_ansible.engine.processes import end_all
 from e2e_ansible.engine.protocol import Engine
 from e2e_ansible.errors import InfrastructureError
 from e2e_ansible.judge.record import records
-from e2e_ansible.judge.result import RunResult, TestResult
+from e2e_ansible.judge.result import RunResult
 from e2e_ansible.providers.base import Provider
 from e2e_ansible.providers.registry import get_provider
+from e2e_ansible.quota.budget import run_budget
 from e2e_ansible.report import notice
 from e2e_ansible.report.notice import Listener
 from e2e_ansible.run.begun import Before
@@ -27,12 +28,13 @@ from e2e_ansible.run.folder import Manifest, ManifestTest, RunFolder, make_priva
 from e2e_ansible.run.interrupts import interrupts
 from e2e_ansible.run.journal import read_journal
 from e2e_ansible.run.plan_folder import write_plan
+from e2e_ansible.run.quota import claim_of, open_gate, refuse_larger
 from e2e_ansible.run.reports import write_reports
 from e2e_ansible.run.requirements import check_provider, check_requirements
 from e2e_ansible.run.results import run_result
-from e2e_ansible.run.schedule import Job, run_jobs, within_budget
+from e2e_ansible.run.schedule import Done, Job, run_jobs
 from e2e_ansible.run.scratch import environment, scratch_folder, scratch_path
-from e2e_ansible.run.test_run import run_test
+from e2e_ansible.run.test_run import refused, run_test
 
 __all__ = ["carry_out", "new_manifest", "prepare", "run_plans", "run_started", "test_job", "writing"]
 
@@ -49,11 +51,11 @@ def prepare(
     """Check everything that can be checked before a node exists, and make the run folder with its plans.
 
     Raises:
-        UsageError: a test needs more nodes than the budget, or a provider that cannot be driven.
+        UsageError: a test needs more than a budget has, or a provider that cannot be driven.
         InfrastructureError: a requirement is not met, or the folder cannot be made; nothing was started.
     """
-    within_budget([(plan.name, len(plan.nodes)) for plan in plans], options.max_nodes)
-    for name in sorted({plan.provider for plan in plans}):
+    refuse_larger(plans, options)
+    for name in sorted({plan.provider for plan in plans if plan.nodes}):
         check_provider(provider(name))
     check_requirements(plans, runs)
     folder = RunFolder.create(runs, now=time.time())
@@ -104,10 +106,13 @@ def test_job(
     context: RunContext, plan: Plan, test: ManifestTest, folder: RunFolder, before: Before | None = None
 ) -> Job:
     """One test that is to be run, or to go on from what a run that died has left of it."""
+    of_it = (context, plan, test, folder.test(test.folder))
     return Job(
         plan.name,
         len(plan.nodes),
-        partial(run_test, context, plan, test, folder.test(test.folder), before),
+        partial(run_test, *of_it, before),
+        claim_of(folder.run_id, plan, test),
+        partial(refused, *of_it),
     )
 
 
@@ -136,11 +141,14 @@ def carry_out(
             environment=environment(scratch),
             tell=tell,
             provider=provider,
+            gate=open_gate(provider, tell),
         )
-        tests = _run(context, jobs(context))
+        done = _run(context, jobs(context))
+    reasons = {manifest.tests[index].folder: reason for index, reason in done.left_out.items()}
+    manifest = manifest.model_copy(update={"left_out": reasons})
     if not (context.abandon.is_set and _is_left(folder, manifest)):
         manifest = manifest.model_copy(update={"ended": time.time()})
-    result = run_result(manifest, tests)
+    result = run_result(manifest, done.results)
     with writing(folder):
         folder.write_manifest(manifest)
         write_reports(folder, result)
@@ -154,8 +162,10 @@ def _is_left(folder: RunFolder, manifest: Manifest) -> bool:
     return any(path.exists() and not records(read_journal(path)).over for path in journals)
 
 
-def _run(context: RunContext, jobs: Sequence[Job]) -> list[TestResult]:
+def _run(context: RunContext, jobs: Sequence[Job]) -> Done:
     options = context.options
+    assert context.gate is not None
+    context.gate.take_over([job.claim for job in jobs if job.claim])
 
     def say(text: str) -> None:
         context.tell(notice.Message(at=time.time(), level="warning", text=text))
@@ -165,9 +175,10 @@ def _run(context: RunContext, jobs: Sequence[Job]) -> list[TestResult]:
             return run_jobs(
                 jobs,
                 parallel=options.parallel,
-                max_nodes=options.max_nodes,
+                budget=run_budget(options.budget, options.max_nodes),
                 stop_on_error=options.stop_on_error,
                 cancel=context.cancel,
+                gate=context.gate,
             )
         finally:
             end_all(context.run_id)

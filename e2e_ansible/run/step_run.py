@@ -34,6 +34,10 @@ from e2e_ansible.judge.record import (
 from e2e_ansible.judge.result import StepResult
 from e2e_ansible.judge.step import judge_step
 from e2e_ansible.judge.timeline import last_fault
+from e2e_ansible.judge.transient import passing_trouble, retry_delay
+from e2e_ansible.load import registry as load_tools
+from e2e_ansible.load.result import LoadResult
+from e2e_ansible.load.running import ARTIFACTS
 from e2e_ansible.nodes.observation import Observation
 from e2e_ansible.nodes.resumed import RESUMED
 from e2e_ansible.oracle.ranges import Ranges
@@ -44,6 +48,7 @@ from e2e_ansible.run.context import RunContext
 from e2e_ansible.run.folder import TestFolder, make_private
 from e2e_ansible.run.journal import EventLog
 from e2e_ansible.run.lane import Lane
+from e2e_ansible.run.limit import in_time
 from e2e_ansible.run.registered import Registered
 from e2e_ansible.unicode import whole
 from e2e_ansible.verdict import Verdict
@@ -132,17 +137,39 @@ class StepRun:
         first = _next_number(record)
         number, judged = first, self._whole(record)
         if judged is not None and (judged.verdict is Verdict.PASS or retry.max_attempts == 1):
-            return judged
+            delay = self._retry_delay(record, judged)
+            if delay is None:
+                return judged
+            self.cancel.wait(delay)
         while True:
             judged = self._attempt(record, number, deadline)
-            again = judged.verdict is not Verdict.PASS and number - first + 1 < retry.max_attempts
-            again = again and deadline.remaining > retry.delay_seconds and not self.cancel.is_set
-            most = first - 1 + retry.max_attempts
-            self._tell_attempt(number, most, judged, retry.delay_seconds if again else None)
-            if not again:
+            delay = self._delay(record, judged, number - first + 1)
+            if delay is not None and (deadline.remaining <= delay or self.cancel.is_set):
+                delay = None
+            self._tell_attempt(number, first - 1 + retry.max_attempts, judged, delay)
+            if delay is None:
                 return judged
-            self.cancel.wait(retry.delay_seconds)
+            self.cancel.wait(delay)
             number += 1
+
+    def _delay(self, record: StepRecord, judged: Judged, looks: int) -> float | None:
+        """Seconds until it is tried again, None if it is not; `looks` were had since the step began or was taken up."""
+        if judged.verdict is Verdict.PASS:
+            return None
+        retry = self.step.judgement.retry
+        return retry.delay_seconds if looks < retry.max_attempts else self._retry_delay(record, judged)
+
+    def _retry_delay(self, record: StepRecord, judged: Judged) -> float | None:
+        """Seconds until a set-up is played again after what passes by itself; None if it is not."""
+        tries = sum(not attempt.cut for attempt in record.attempts)
+        trouble = passing_trouble(self.step, record.attempts[-1], judged.facts)
+        if judged.verdict is Verdict.PASS or not trouble or tries > self.step.judgement.transient_retries:
+            return None
+        delay = retry_delay(tries)
+        again = f"{self.step.id} is tried again in {delay:g} s (try {tries + 1}): {trouble}"
+        now = self.context.now()
+        self.context.tell(notice.Message(at=now, test=self.plan.name, level="warning", text=again))
+        return delay
 
     def _watch(self, record: StepRecord) -> Judged:
         """Look until it is over, at least once; each look has the deadline of the step for itself."""
@@ -174,7 +201,7 @@ class StepRun:
         self.write(AttemptStarted(at=attempt.started, step=self.step.id, attempt=number))
         record.attempts.append(attempt)
         with self._rows() as rows:
-            outcome = self._play(number, deadline)
+            outcome = in_time(self._play(number, deadline), self.cancel)
         attempt.ended = self._ended(attempt, outcome, rows)
         self.write(attempt.ended)
         seen = self._seen.get((self.step.id, number), ())
@@ -199,6 +226,7 @@ class StepRun:
             histories=self.writer.look() if self.step.judgement.observes else {},
             last_fault=last_fault(read(self.folder.faults)) if self.step.judgement.observes else None,
             custom=self._foreign_checks(attempt, rows) if outcome.ended is Ended.COMPLETED else {},
+            load=self._foreign_load(attempt),
         )
 
     def _play(self, number: int, deadline: Deadline) -> Outcome:
@@ -219,6 +247,7 @@ class StepRun:
                 "E2E_DEPLOYMENT": self.deployment,
                 "E2E_OWNER": str(self.folder.path.parents[1]),
                 "E2E_STEP": self.step.id,
+                ARTIFACTS: str(artifacts),
                 VARIABLE: str(self.folder.faults),
                 "E2E_SUITE_FOLDER": str(Path(self.plan.suite_file).resolve().parent),
                 **({RESUMED: "1"} if self.before else {}),
@@ -249,6 +278,11 @@ class StepRun:
         facts = fold(self.step, self._seen.get((self.step.id, attempt.number), ()))
         observation = Observation(at=attempt.started, nodes=tuple(facts.observations.values()))
         return {text: self._foreign_check(text, observation, rows) for text in names}
+
+    def _foreign_load(self, attempt: AttemptRecord) -> LoadResult | None:
+        """What a tool from elsewhere makes of its output is written down as well."""
+        output = fold(self.step, self._seen.get((self.step.id, attempt.number), ())).load
+        return None if output is None or load_tools.is_built_in(output.tool) else load_tools.read(output)
 
     def _foreign_check(self, text: str, observation: Observation, rows: Ranges | None) -> CustomOutcome:
         check, _ = parse(text)

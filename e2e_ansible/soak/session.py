@@ -17,13 +17,15 @@ from e2e_ansible.judge.result import RunResult
 from e2e_ansible.judge.soak import KEPT_CYCLES
 from e2e_ansible.providers.base import Provider
 from e2e_ansible.providers.registry import get_provider
+from e2e_ansible.quota.gate import Gate
 from e2e_ansible.report import notice
 from e2e_ansible.report.notice import Listener
 from e2e_ansible.run.context import Megaphone, RunContext, RunOptions
 from e2e_ansible.run.difference import difference
-from e2e_ansible.run.folder import Manifest, RunFolder, manifest_tests, write_private
+from e2e_ansible.run.folder import Manifest, ManifestTest, RunFolder, manifest_tests, write_private
 from e2e_ansible.run.interrupts import interrupts
 from e2e_ansible.run.plan_folder import read_whole_plan
+from e2e_ansible.run.quota import claim_of, open_gate, refuse_larger
 from e2e_ansible.run.reports import write_reports
 from e2e_ansible.run.requirements import check_provider, check_requirements
 from e2e_ansible.run.scratch import environment, remove_scratch, scratch_folder
@@ -41,6 +43,8 @@ from e2e_ansible.soak.rules import State, Stop
 from e2e_ansible.soak.surroundings import environment_text, manifest_text
 from e2e_ansible.soak.tables import write_summary
 from e2e_ansible.soak.watch import Watch
+
+_TURN_SECONDS = 0.1
 
 __all__ = ["Hearers", "resume_soak", "run_options", "run_soak", "test_name"]
 
@@ -114,6 +118,7 @@ def resume_soak(
 def _prepare(course: Course, runs: Path, options: RunOptions, who: Hearers) -> RunFolder:
     plans = course.plans()
     first = next(iter(plans.values()))
+    refuse_larger([first.model_copy(update={"name": course.name})], options)
     if not options.dry_run:
         check_provider(who.provider(first.provider))
         check_requirements([first], runs)
@@ -173,10 +178,11 @@ def _carry_out(run: RunFolder, course: Course, engine: Engine, who: Hearers) -> 
             tell=tell,
             provider=who.provider,
             now=who.now,
+            gate=None if options.dry_run else open_gate(who.provider, tell),
         )
         soak = _soak(folder, course, manifest, context, who)
         try:
-            _loop(soak)
+            _through_gate(soak, context.gate)
         finally:
             soak.metrics.close()
     return _end(folder, soak, tell)
@@ -198,7 +204,36 @@ def _soak(folder: SoakFolder, course: Course, manifest: Manifest, context: RunCo
     )
 
 
-def _loop(soak: Soak) -> None:
+def _through_gate(soak: Soak, gate: Gate | None) -> None:
+    """All cycles; the nodes of all of them are reserved before the first, and as long as they are there."""
+    if gate is None:
+        _loop(soak, lambda: True)
+        return
+    claim = claim_of(soak.folder.run.run_id, next(iter(soak.course.plans().values())), _entry(soak))
+    gate.take_over([claim])
+    try:
+        _loop(soak, lambda: gate.may_begin(claim))
+    finally:
+        gate.withdraw(claim)
+        if gate.granted(claim.deployment):
+            gate.over(claim.deployment, gone=_is_gone(soak))
+
+
+def _entry(soak: Soak) -> ManifestTest:
+    first = soak.folder.run.manifest().tests[0]
+    return first.model_copy(update={"deployment": soak.deployment, "name": soak.course.name})
+
+
+def _is_gone(soak: Soak) -> bool:
+    """Whether the nodes are; those of a provider that cannot be asked stay reserved."""
+    (provider,) = {plan.provider for plan in soak.course.plans().values()}
+    try:
+        return soak.deployment not in soak.context.provider(provider).deployments()
+    except (E2EError, OSError):
+        return False
+
+
+def _loop(soak: Soak, has_turn: Callable[[], bool]) -> None:
     context = soak.context
 
     def say(text: str) -> None:
@@ -206,6 +241,8 @@ def _loop(soak: Soak) -> None:
 
     with interrupts(context.cancel, context.abandon, say):
         try:
+            while not has_turn() and not context.cancel.wait(_TURN_SECONDS):
+                pass
             soak.run()
         except Abandoned:
             soak.state = soak.state.model_copy(update={"abandoned": True})

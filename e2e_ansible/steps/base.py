@@ -20,6 +20,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, ClassVar, Generic, TypeVar
 
 from e2e_ansible.providers.capabilities import Requirement
@@ -98,6 +99,23 @@ class StepType(ABC, Generic[Options]):
         """Nodes named by the options, as (field, node) pairs; they are checked against the test's nodes."""
         target = getattr(options, "target_node", None)
         return [("target_node", target)] if target else []
+
+    def target_names(self, options: Options) -> Sequence[tuple[str, str]]:
+        """Nodes or labels of nodes named by the options, as (field, name) pairs; the test must have them."""
+        return ()
+
+    def missing_parameters(self, options: Options, parameters: Parameters) -> Sequence[tuple[str, str]]:
+        """What the test must say in its parameters for this step and does not, as (field, what to write) pairs."""
+        return ()
+
+    def wrong_options(
+        self, options: Options, parameters: Parameters, folder: Path
+    ) -> Sequence[tuple[tuple[str | int, ...], str, str]]:
+        """What is wrong in them as far as files of this machine tell, as (place, message, hint) triples.
+
+        `folder` is that of the suite.
+        """
+        return ()
 
     def site_names(self, options: Options) -> Sequence[tuple[str, str]]:
         """Sites named by the options, as (field, site) pairs; each must be one of the test's."""

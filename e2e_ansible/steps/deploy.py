@@ -8,14 +8,23 @@ from typing import Any
 from pydantic import Field
 
 from e2e_ansible.steps.base import CompileContext, CompiledStep, Play, StepType, Unsafe, play
-from e2e_ansible.steps.judgement import Judgement
+from e2e_ansible.steps.judgement import TRANSIENT_RETRIES, Judgement
 from e2e_ansible.steps.provisioning import provision
-from e2e_ansible.steps.services import archive_settings, service_plays
+from e2e_ansible.steps.services import archive_settings, databases, service_plays
 from e2e_ansible.steps.sites import site_nodes
 from e2e_ansible.suite.model import StepOptions
 from e2e_ansible.verdict import Cause
 
-__all__ = ["Deploy", "DeployOptions", "looked_at", "product_plays"]
+__all__ = [
+    "Deploy",
+    "DeployOptions",
+    "admin_ui_plays",
+    "await_plays",
+    "looked_at",
+    "patroni_plays",
+    "postgresql_plays",
+    "product_plays",
+]
 
 _CONNECT_SECONDS = 600
 _PORT = 5432
@@ -41,25 +50,28 @@ class Deploy(StepType[DeployOptions]):
         product = product_plays(context)
         again = looked_at(product, "Once more, without a change") if options.verify_idempotence else []
         return CompiledStep(
-            plays=[provision("present", context), _wait(context), *product, *again],
+            plays=[provision("present", context), *await_plays(context), *product, *again],
             unchanged=tuple(each["name"] for each in again),
             hosts=context.nodes,
             deadline_seconds=3600,
-            judgement=Judgement(failure_cause=Cause.PRODUCT),
+            judgement=Judgement(failure_cause=Cause.PRODUCT, transient_retries=TRANSIENT_RETRIES),
             brings_back=context.nodes,
             starts_writer=True,
         )
 
 
 def product_plays(context: CompileContext) -> list[Play]:
-    """What is installed on nodes that answer, in order."""
-    databases = tuple(node for node in context.nodes if "database" in context.labels[node])
+    """What is installed on nodes that answer, in order. To a database that exists nothing is added."""
+    if context.parameters.database == "existing":
+        return []
     failover = context.parameters.database == "patroni"
-    plays = _clusters(context, databases) if failover else [_postgresql(context, databases)]
-    plays.extend(service_plays(context))
-    if context.parameters.admin_ui:
-        plays.append(play("Install the admin UI", databases, become=True, roles=[{"role": "admin_ui"}]))
-    return plays
+    plays = [*(patroni_plays(context) if failover else postgresql_plays(context)), *service_plays(context)]
+    return [*plays, *admin_ui_plays(context)] if context.parameters.admin_ui else plays
+
+
+def admin_ui_plays(context: CompileContext) -> list[Play]:
+    """The web interface on all nodes with a database."""
+    return [play("Install the admin UI", databases(context), become=True, roles=[{"role": "admin_ui"}])]
 
 
 def looked_at(plays: Sequence[Play], prefix: str, **more: object) -> list[Play]:
@@ -72,22 +84,24 @@ def _renamed(made: Play, name: str, more: Mapping[str, object]) -> Play:
     return {"name": name, **head, "diff": True, **more, "roles": made["roles"]}
 
 
-def _wait(context: CompileContext) -> Play:
+def await_plays(context: CompileContext) -> list[Play]:
+    """Wait until nodes that were just made can be logged in to."""
     task = {
         "name": "Wait until the nodes answer",
         "await_node": {"until": "reachable", "deadline_seconds": _CONNECT_SECONDS},
     }
-    return play("Wait for the nodes", context.nodes, any_errors_fatal=True, tasks=[task])
+    return [play("Wait for the nodes", context.nodes, any_errors_fatal=True, tasks=[task])]
 
 
-def _postgresql(context: CompileContext, databases: tuple[str, ...]) -> Play:
+def postgresql_plays(context: CompileContext) -> list[Play]:
+    """The server on all nodes with a database, each for itself or replicas of the first one."""
     variables = {
         "postgresql_topology": context.parameters.database,
         "postgresql_primary": context.primary,
         **_server(context),
     }
     role = {"role": "postgresql", "vars": variables}
-    return play("Install PostgreSQL", databases, become=True, any_errors_fatal=True, roles=[role])
+    return [play("Install PostgreSQL", databases(context), become=True, any_errors_fatal=True, roles=[role])]
 
 
 def _server(context: CompileContext) -> dict[str, object]:
@@ -108,10 +122,10 @@ def _inert(settings: Mapping[str, object]) -> dict[str, object]:
     return {key: Unsafe(value) if isinstance(value, str) else value for key, value in settings.items()}
 
 
-def _clusters(context: CompileContext, databases: tuple[str, ...]) -> list[Play]:
+def patroni_plays(context: CompileContext) -> list[Play]:
     """One cluster of Patroni; of two sites one each, the second a standby of the first."""
     if context.contexts is None:
-        return _patroni(context, databases)
+        return _patroni(context, databases(context))
     first, second = (site_nodes(context, site) for site in context.contexts)
     hosts = ",".join(f"{{{{ hostvars['{node}'].ansible_host }}}}" for node in first)
     return [
@@ -122,17 +136,17 @@ def _clusters(context: CompileContext, databases: tuple[str, ...]) -> list[Play]
 
 def _patroni(
     context: CompileContext,
-    databases: tuple[str, ...],
+    members: tuple[str, ...],
     site: str = "",
     standby_of: Mapping[str, object] | None = None,
 ) -> list[Play]:
     """A cluster of etcd on the first three nodes, of less on the first one, and Patroni on all."""
     parameters = context.parameters
-    members = databases[:3] if len(databases) > 2 else databases[:1]
-    etcd = {"role": "etcd", "vars": {"etcd_members": list(members)}}
+    store = members[:3] if len(members) > 2 else members[:1]
+    etcd = {"role": "etcd", "vars": {"etcd_members": list(store)}}
     variables: dict[str, object] = {
-        "patroni_members": list(databases),
-        "patroni_etcd_members": list(members),
+        "patroni_members": list(members),
+        "patroni_etcd_members": list(store),
     }
     if site:
         variables["patroni_scope"] = site
@@ -148,8 +162,6 @@ def _patroni(
     shared: dict[str, Any] = {"vars": server} if server else {}
     of = f" of {site}" if site else ""
     return [
-        play(f"Install etcd{of}", members, become=True, any_errors_fatal=True, roles=[etcd]),
-        play(
-            f"Install Patroni{of}", databases, become=True, any_errors_fatal=True, roles=[patroni], **shared
-        ),
+        play(f"Install etcd{of}", store, become=True, any_errors_fatal=True, roles=[etcd]),
+        play(f"Install Patroni{of}", members, become=True, any_errors_fatal=True, roles=[patroni], **shared),
     ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from e2e_ansible.steps.base import CompileContext, CompiledStep, StepType
-from e2e_ansible.steps.judgement import Replay
+from e2e_ansible.steps.judgement import TRANSIENT_RETRIES, Judgement, Replay
 from e2e_ansible.steps.provisioning import provision
 from e2e_ansible.suite.model import StepOptions
 
@@ -24,4 +24,5 @@ class Init(StepType[StepOptions]):
             hosts=("localhost",),
             deadline_seconds=1800,
             replay=Replay.REPEATABLE,
+            judgement=Judgement(transient_retries=TRANSIENT_RETRIES),
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+from e2e_ansible.providers.releases import DEFAULT_SUITE, release_of_test
 from e2e_ansible.steps.base import CompileContext, Play, Unsafe, play
 
 __all__ = ["provision"]
@@ -12,6 +13,8 @@ _DEPLOYMENT = "{{ lookup('ansible.builtin.env', 'E2E_DEPLOYMENT') }}"
 _NOT_OF_MACHINES = {
     *("cluster_size", "sites", "clients", "database", "synchronous", "patroni_settings"),
     *("postgres_version", "postgres_settings", "admin_ui", "backup", "proxy", "exporter"),
+    *("labels", "connection"),
+    *("stroppy", "coverage"),
 }
 _TITLES = {
     "prepared": "Prepare the deployment",
@@ -42,7 +45,18 @@ def provision(state: Literal["prepared", "present", "absent"], context: CompileC
 def _of_machines(context: CompileContext) -> dict[str, object]:
     """The parameters that are about machines, not about what is installed on them."""
     given = context.parameters.model_dump(mode="json", exclude=_NOT_OF_MACHINES, exclude_none=True)
-    return {key: _text(value) for key, value in given.items()}
+    return {key: _text(value) for key, value in given.items()} | _of_image(context)
+
+
+def _of_image(context: CompileContext) -> dict[str, str]:
+    """What an image that is made here has to be of, where it is not the usual one."""
+    parameters = context.parameters
+    known = {"image": parameters.image, "postgres_version": parameters.postgres_version}
+    release = release_of_test(context.provider, known)
+    if release is None:
+        return {}
+    suite = {} if release.suite in (DEFAULT_SUITE, parameters.image) else {"suite": release.suite}
+    return suite | ({"pgdg": release.pgdg} if release.pgdg else {})
 
 
 def _text(value: object) -> object:

@@ -10,8 +10,10 @@ from typing import Any
 from e2e_ansible.errors import HarnessError, UsageError
 from e2e_ansible.steps.backup_site import BackupSite
 from e2e_ansible.steps.base import StepType
+from e2e_ansible.steps.build_artifact import BuildArtifact
 from e2e_ansible.steps.cluster import StartCluster, StopCluster
 from e2e_ansible.steps.crash_node import CrashNode
+from e2e_ansible.steps.create_nodes import CreateNodes
 from e2e_ansible.steps.custom_command import CustomCommand
 from e2e_ansible.steps.decommission_site import DecommissionSite
 from e2e_ansible.steps.demote_site import DemoteSite
@@ -23,10 +25,15 @@ from e2e_ansible.steps.group import Group
 from e2e_ansible.steps.heal import HealStep
 from e2e_ansible.steps.hypothesis import Hypothesis
 from e2e_ansible.steps.init import Init
+from e2e_ansible.steps.install import Install
+from e2e_ansible.steps.load_artifact import LoadArtifact
 from e2e_ansible.steps.node import StartNode, StopNode
 from e2e_ansible.steps.promote_site import PromoteSite
 from e2e_ansible.steps.restart_node import RestartNode
 from e2e_ansible.steps.restore_site import RestoreSite
+from e2e_ansible.steps.run_load import RunLoad
+from e2e_ansible.steps.run_pgbench import RunPgbench
+from e2e_ansible.steps.run_stroppy import RunStroppy
 from e2e_ansible.steps.start_client import StartClient
 from e2e_ansible.steps.stop_client import StopClient
 from e2e_ansible.steps.validate import Validate
@@ -37,8 +44,12 @@ __all__ = ["ENTRY_POINT_GROUP", "register", "step_types"]
 ENTRY_POINT_GROUP = "e2e_ansible.steps"
 
 _BUILT_IN: tuple[type[StepType[Any]], ...] = (
+    BuildArtifact,
     Init,
+    LoadArtifact,
     Deploy,
+    CreateNodes,
+    Install,
     Validate,
     Drift,
     StopCluster,
@@ -56,6 +67,9 @@ _BUILT_IN: tuple[type[StepType[Any]], ...] = (
     DecommissionSite,
     StartClient,
     StopClient,
+    RunStroppy,
+    RunPgbench,
+    RunLoad,
     CustomCommand,
     Destroy,
     Group,

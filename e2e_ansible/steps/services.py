@@ -8,7 +8,14 @@ from e2e_ansible.nodes.services import proxy_nodes, repository_node
 from e2e_ansible.steps.base import CompileContext, Play, play
 from e2e_ansible.suite.model import BackupOptions, Parameters
 
-__all__ = ["archive_settings", "service_plays"]
+__all__ = [
+    "archive_settings",
+    "backup_plays",
+    "databases",
+    "exporter_plays",
+    "proxy_plays",
+    "service_plays",
+]
 
 _STANZA = "main"
 
@@ -23,18 +30,20 @@ def archive_settings(parameters: Parameters) -> Mapping[str, str]:
 
 def service_plays(context: CompileContext) -> list[Play]:
     """What the suite asks for, in the order in which it needs each other; run them when the cluster is up."""
-    return [*_backup(context), *_proxy(context), *_exporter(context)]
+    return [*backup_plays(context), *proxy_plays(context), *exporter_plays(context)]
 
 
-def _databases(context: CompileContext) -> list[str]:
-    return [node for node in context.nodes if "database" in context.labels[node]]
+def databases(context: CompileContext) -> tuple[str, ...]:
+    """The nodes with a database, in order."""
+    return tuple(node for node in context.nodes if "database" in context.labels[node])
 
 
-def _backup(context: CompileContext) -> Iterator[Play]:
+def backup_plays(context: CompileContext) -> Iterator[Play]:
+    """An archive of WAL and backups, if the suite asks for them."""
     options = context.parameters.backup
     if not options:
         return
-    servers = _databases(context)
+    servers = list(databases(context))
     alone = context.parameters.database == "standalone" and len(servers) > 1
     # Servers that have nothing to do with each other keep their own backups.
     keeper = "" if alone else repository_node(context.labels)
@@ -47,15 +56,17 @@ def _backup(context: CompileContext) -> Iterator[Play]:
     yield play("Set up backups", hosts, become=True, any_errors_fatal=True, roles=[role])
 
 
-def _proxy(context: CompileContext) -> Iterator[Play]:
+def proxy_plays(context: CompileContext) -> Iterator[Play]:
+    """What leads writes to the leader, if the suite asks for it."""
     if context.parameters.proxy == "haproxy":
-        role = {"role": "haproxy", "vars": {"haproxy_servers": _databases(context)}}
+        role = {"role": "haproxy", "vars": {"haproxy_servers": list(databases(context))}}
         hosts = proxy_nodes(context.labels)
         yield play("Install the proxy", hosts, become=True, any_errors_fatal=True, roles=[role])
 
 
-def _exporter(context: CompileContext) -> Iterator[Play]:
+def exporter_plays(context: CompileContext) -> Iterator[Play]:
+    """Numbers of each server over HTTP, if the suite asks for them."""
     if context.parameters.exporter:
         roles = [{"role": "postgres_exporter"}]
-        hosts = _databases(context)
+        hosts = databases(context)
         yield play("Install the exporter", hosts, become=True, any_errors_fatal=True, roles=roles)

@@ -8,6 +8,7 @@ from typing import Any
 
 from e2e_ansible.suite.condition import ConditionError, parse_condition
 from e2e_ansible.suite.findings import Findings
+from e2e_ansible.suite.needs import behind_each
 from e2e_ansible.suite.reference import FIELDS, Reference, kept_references, step_reference
 from e2e_ansible.suite.value import Value, shown, strings
 from e2e_ansible.suite.workflow import TypedStep
@@ -29,9 +30,27 @@ class _Past:
     registers: dict[str, None] = field(default_factory=dict)
     names: dict[str, None] = field(default_factory=dict)
     running: dict[str, TypedStep] = field(default_factory=dict)
+    over: frozenset[str] = frozenset()
 
     def copy(self) -> _Past:
         return _Past(dict(self.registers), dict(self.names), dict(self.running))
+
+    def since(self, other: _Past) -> _Past:
+        """What has come to another one, and what has ended of what was running there."""
+        return _Past(
+            {name: None for name in self.registers if name not in other.registers},
+            {name: None for name in self.names if name not in other.names},
+            {name: step for name, step in self.running.items() if name not in other.running},
+            frozenset(other.running.keys() - self.running.keys()),
+        )
+
+    def add(self, more: _Past) -> None:
+        """What has come since has happened here as well."""
+        self.registers |= more.registers
+        self.names |= more.names
+        self.running |= more.running
+        for name in more.over:
+            self.running.pop(name, None)
 
     def ended(self, step: TypedStep) -> None:
         """The step is over, if it was run at all."""
@@ -48,22 +67,41 @@ class _Walk:
     seen: dict[str, None] = field(default_factory=dict)
 
     def sequence(self, steps: Iterable[TypedStep], past: _Past) -> None:
-        """Steps one after the other; at their end nothing that they began still runs."""
-        begun: dict[str, TypedStep] = {}
-        for step in steps:
-            self._look(step, past)
-            if step.parts:
-                self._composite(step, past)
-            elif _is_true(step, "background"):
-                key = _text(step, "name") or f"/{id(step)}"
-                begun[key] = past.running[key] = step
-            else:
+        """Steps one after the other, or by their needs; at their end nothing that they began still runs."""
+        steps, running = list(steps), dict(past.running)
+        behind = behind_each(steps)
+        if behind is None:
+            for step in steps:
+                self._step(step, past)
+        else:
+            self._graph(steps, behind, past)
+        for key, step in list(past.running.items()):
+            if key not in running:
+                del past.running[key]
                 past.ended(step)
-            if register := _text(step, "register"):
-                self.seen[register] = None
-        for key, step in begun.items():
-            if past.running.pop(key, None):
-                past.ended(step)
+
+    def _step(self, step: TypedStep, past: _Past) -> None:
+        self._look(step, past)
+        if step.parts:
+            self._composite(step, past)
+        elif _is_true(step, "background"):
+            past.running[_text(step, "name") or f"/{id(step)}"] = step
+        else:
+            past.ended(step)
+        if register := _text(step, "register"):
+            self.seen[register] = None
+
+    def _graph(self, steps: Sequence[TypedStep], behind: Sequence[frozenset[int]], past: _Past) -> None:
+        """Each step has behind it only what it needs."""
+        before, added = past.copy(), list[_Past]()
+        for step, its in zip(steps, behind, strict=True):
+            own = before.copy()
+            for place in sorted(its):
+                own.add(added[place])
+            known = own.copy()
+            self._step(step, own)
+            added.append(own.since(known))
+            past.add(added[-1])
 
     def _composite(self, step: TypedStep, past: _Past) -> None:
         inner, body = past.copy(), step.parts.get("steps", ())

@@ -10,8 +10,9 @@ from dataclasses import dataclass, replace
 from e2e_ansible.names import nearest
 from e2e_ansible.suite.condition import ConditionError, parse_condition
 from e2e_ansible.suite.findings import Findings
+from e2e_ansible.suite.matrix import Axes, Choice, is_scalar, literal, matrix_axes, scope_of
 from e2e_ansible.suite.model import Contexts, Parameters, Scalar
-from e2e_ansible.suite.reference import STEPS, Reference, escape, split_references, split_text
+from e2e_ansible.suite.reference import STEPS, Reference, escape, split_text
 from e2e_ansible.suite.value import Value, shown
 
 __all__ = ["MOST_TESTS", "Expanded", "expand"]
@@ -61,27 +62,33 @@ def expand(
     entry = _with_variables(entry, variables or {}, findings)
     given = entry.get("matrix")
     matrix = _Filler({}, findings).fill(given) if given else None
-    axes = _axes(matrix)
-    count = math.prod(len(values) for values in axes.values())
-    if matrix and (count > MOST_TESTS or count * entry.size > _MOST_EXPANDED_VALUES):
-        findings.add(
-            matrix,
-            f"the matrix makes {count} tests of {entry.size} values each",
-            "that is too much; split it",
-        )
+    axes = matrix_axes(matrix)
+    if matrix and _too_much(axes, matrix, entry, findings):
         return
     unusable = {key: _broken(matrix) for key in _fields(matrix) if key not in axes} if matrix else {}
     names: set[str] = set()
-    for values in itertools.product(*axes.values()):
-        chosen = dict(zip(axes, values, strict=True))
+    for choices in itertools.product(*axes.values()):
+        chosen = dict(zip(axes, choices, strict=True))
         full_name = _full_name(name, chosen)
         if matrix and full_name in names:
             findings.add(
                 matrix, f"the matrix makes the test {shown(full_name)} twice", "its values must differ"
             )
         names.add(full_name)
-        filled, order = _fill_entry(entry, matrix, {**chosen, **unusable}, findings, contexts)
+        filled, order = _fill_entry(entry, matrix, {**scope_of(chosen), **unusable}, findings, contexts)
         yield Expanded(full_name, filled, order)
+
+
+def _too_much(axes: Axes, matrix: Value, entry: Value, findings: Findings) -> bool:
+    """Whether the matrix was refused: a mapping may be put in as often as the entry has values."""
+    count = math.prod(len(choices) for choices in axes.values())
+    largest = max((choice.value.size for choices in axes.values() for choice in choices), default=1)
+    if count <= MOST_TESTS and count * entry.size * largest <= _MOST_EXPANDED_VALUES:
+        return False
+    findings.add(
+        matrix, f"the matrix makes {count} tests of {entry.size} values each", "that is too much; split it"
+    )
+    return True
 
 
 def _with_variables(entry: Value, given: Mapping[str, Scalar], findings: Findings) -> Value:
@@ -147,27 +154,23 @@ def _fields(value: Value) -> Mapping[str, Value]:
 
 
 def _axes(matrix: Value | None) -> dict[str, list[Value]]:
-    """The usable keys of a matrix; pydantic tells what is wrong with the others."""
+    """The usable keys whose values are a list; pydantic tells what is wrong with the others."""
     found: dict[str, list[Value]] = {}
     for key, value in _fields(matrix).items() if matrix else ():
         values = value.data
-        if isinstance(values, list) and values and all(_is_scalar(item) for item in values):
-            found[key] = [_literal(item) for item in values]
+        if isinstance(values, list) and values and all(is_scalar(item) for item in values):
+            found[key] = [literal(item) for item in values]
     return found
-
-
-def _is_scalar(value: Value) -> bool:
-    return isinstance(value.data, (str, int, float)) and not value.broken
 
 
 def _broken(value: Value) -> Value:
     return Value(None, value.line, value.column, broken=True)
 
 
-def _full_name(name: str, chosen: Scope) -> str:
+def _full_name(name: str, chosen: Mapping[str, Choice]) -> str:
     if not chosen:
         return name
-    return f"{name}[{','.join(f'{key}={_text(value)}' for key, value in chosen.items())}]"
+    return f"{name}[{','.join(f'{key}={_text(choice.name)}' for key, choice in chosen.items())}]"
 
 
 def _defaults() -> dict[str, Value]:
@@ -183,16 +186,9 @@ def _scope(value: Value | None, defaults: dict[str, Value]) -> Scope:
     found = dict(defaults)
     for key, item in _fields(value).items() if value else ():
         for inner, below in _fields(item).items():
-            found[f"{key}.{inner}"] = _literal(below)
-        found[key] = _literal(item)
+            found[f"{key}.{inner}"] = literal(below)
+        found[key] = literal(item)
     return found
-
-
-def _literal(value: Value) -> Value:
-    """The value as it is meant: what is filled in elsewhere is escaped there."""
-    if isinstance(value.data, str) and "${" in value.data:
-        return value.like("".join(map(str, split_references(value.data))))
-    return value
 
 
 def _text(value: Value) -> str:
@@ -264,17 +260,18 @@ class _Filler:
 
     def _fill_text(self, value: Value, text: str) -> Value:
         parts = split_text(text)
-        found = [self._find(value, part) if isinstance(part, Reference) else part for part in parts]
+        lone = len(parts) == 1
+        found = [self._find(value, part, lone) if isinstance(part, Reference) else part for part in parts]
         if any(isinstance(part, Value) and part.broken for part in found):
             broken = value.like(text)
             broken.broken = True
             return broken
         alone = found[0]
-        if len(found) == 1 and isinstance(alone, Value) and not isinstance(alone.data, str):
-            return value.like(alone.data)
+        if lone and isinstance(alone, Value) and not isinstance(alone.data, str):
+            return Value(alone.data, value.line, value.column, alone.keys, alone.size)
         return value.like(escape(_joined(found)))
 
-    def _find(self, value: Value, reference: Reference) -> Value | Reference:
+    def _find(self, value: Value, reference: Reference, lone: bool) -> Value | Reference:
         """What is referred to; the reference itself when it stays; a broken value after noting a problem."""
         if not reference.closed:
             return self._refuse(
@@ -285,21 +282,25 @@ class _Filler:
         scope = self.scopes.get(reference.scope)
         if scope is None:
             return self._unknown_scope(value, reference)
-        return self._look_up(value, reference, scope)
+        found = self._look_up(value, reference, scope)
+        if found.broken or is_scalar(found) or (lone and reference.scope == "matrix"):
+            return found
+        if found.data is None:
+            return self._refuse(value, f"{shown(str(reference))} has no value in this test")
+        text = f"{shown(str(reference))} is {shown(found)}, not a single value"
+        return self._refuse(value, text, "put nothing beside it" if reference.scope == "matrix" else "")
 
     def _look_up(self, value: Value, reference: Reference, scope: Scope) -> Value:
         found = scope.get(reference.name)
         if found is None:
+            outer = scope.get(reference.name.partition(".")[0])
+            if outer is not None and outer.broken:
+                return outer
             what = _ONE_OF[reference.scope]
             hint = self.findings.suggest(reference.name, scope)
-            return self._refuse(
-                value, f"unknown {what} {shown(reference.name)} in {shown(str(reference))}", hint
-            )
-        if found.broken or _is_scalar(found):
-            return found
-        if found.data is None:
-            return self._refuse(value, f"{shown(str(reference))} has no value in this test")
-        return self._refuse(value, f"{shown(str(reference))} is {shown(found)}, not a single value")
+            text = f"unknown {what} {shown(reference.name)} in {shown(str(reference))}"
+            return self._refuse(value, text, hint)
+        return found
 
     def _unknown_scope(self, value: Value, reference: Reference) -> Value:
         known = [name for name in _SCOPES if name in self.scopes or (name == STEPS and self.keeps_steps)]

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from e2e_ansible.checks.base import SECONDS, Check
+from e2e_ansible.errors import UsageError
+from e2e_ansible.steps.targets import nodes_with
 from e2e_ansible.suite.before import lint_order
 from e2e_ansible.suite.faults import lint_faults
 from e2e_ansible.suite.findings import Findings
 from e2e_ansible.suite.model import TestEntry
+from e2e_ansible.suite.needs import lint_needs
 from e2e_ansible.suite.phases import lint_phases
 from e2e_ansible.suite.value import Value, at, shown
 from e2e_ansible.suite.vocabulary import Vocabulary
@@ -36,6 +40,7 @@ def lint(
     _lint_unique("name", every, findings)
     _lint_unique("register", every, findings)
     lint_order(steps, findings)
+    lint_needs(steps, findings)
     lint_phases(steps, findings)
     lint_faults(every, entry, findings)
     linter = _StepLinter(entry, entry.nodes if entry else (), provider, vocabulary, findings)
@@ -72,6 +77,15 @@ class _StepLinter:
             return
         for field, node in step.type.node_names(step.options) if self.nodes else ():
             self._lint_node(_named(step.value, field, node), node)
+        for field, name in step.type.target_names(step.options) if self.entry else ():
+            self._lint_target(_named(step.value, field, name), name)
+        for field, wanted in (
+            step.type.missing_parameters(step.options, self.entry.parameters) if self.entry else ()
+        ):
+            place = at(step.value, (field,))
+            message = f"{shown(place)} needs the parameter {wanted.partition(':')[0]}"
+            self.findings.add(place, message, f"write {wanted} in the parameters of this test")
+        self._lint_wrong(step)
         for field, site in step.type.site_names(step.options) if self.entry else ():
             self._lint_site(at(step.value, (field,)), site)
         for field, index, name in step.type.check_names(step.options):
@@ -82,9 +96,23 @@ class _StepLinter:
                 message = f"provider {self.provider!r} cannot do {requirement.value}"
                 self.findings.add(step.value, message, cell.note if cell else "", unsupported=True)
 
+    def _lint_wrong(self, step: TypedStep) -> None:
+        if self.entry is None or step.type is None:
+            return
+        folder = Path(self.findings.file).parent
+        for path, message, hint in step.type.wrong_options(step.options, self.entry.parameters, folder):
+            self.findings.add(at(step.value, path), message, hint)
+
     def _lint_node(self, place: Value, node: str) -> None:
         if node not in self.nodes:
             self.findings.add(place, f"this test has no node {shown(node)}", self._the_nodes())
+
+    def _lint_target(self, place: Value, name: str) -> None:
+        assert self.entry is not None
+        try:
+            nodes_with(name, self.entry.labels)
+        except UsageError as error:
+            self.findings.add(place, str(error), error.hint)
 
     def _lint_site(self, place: Value, site: str) -> None:
         sites = (self.entry.parameters.sites if self.entry else None) or {}

@@ -16,10 +16,12 @@ from pydantic import ValidationError
 from e2e_ansible.errors import UsageError
 from e2e_ansible.names import nearest, suggestion
 from e2e_ansible.suite.complaint import Subject, complain, field_names
+from e2e_ansible.suite.database import lint_database
 from e2e_ansible.suite.document import read_bytes, read_document
 from e2e_ansible.suite.expand import Expanded, expand
 from e2e_ansible.suite.findings import Findings
 from e2e_ansible.suite.lint import lint
+from e2e_ansible.suite.machines import lint_machines
 from e2e_ansible.suite.model import Contexts, Scalar, SourceRef, Step, Suite, Test, TestEntry
 from e2e_ansible.suite.value import Place, Value, plain, shown
 from e2e_ansible.suite.vocabulary import Vocabulary
@@ -28,7 +30,7 @@ from e2e_ansible.suite.workflow import TypedStep, read_workflow
 __all__ = ["load_suite", "parse_suite"]
 
 _SUITES, _WORKFLOW, _SCHEMA = "test_suites", "workflow", "$schema"
-_LINTED = ("cluster_size", "sites", "database", "admin_ui", "backup", "proxy", "exporter")
+_LINTED = ("cluster_size", "sites", "database", "connection", "admin_ui", "backup", "proxy", "exporter")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,79}")
 _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9_.-]+")
 
@@ -176,6 +178,8 @@ class _Loader:
             entry = self._entry(found, expanded)
             provider = self._provider(expanded.value)
             lint(steps, entry, provider, self.words, self.findings)
+            lint_machines(expanded.value, entry, provider, self.findings)
+            lint_database(steps, entry, provider, expanded.value, self.findings)
             if entry is not None and provider is not None:
                 yield Test(
                     name=expanded.name,

@@ -33,7 +33,12 @@ _KINDS = {
     "object": "mapping",
 }
 _BOUNDS = (("minimum", "at least"), ("exclusiveMinimum", "more than"), ("maximum", "at most"))
-_EXAMPLE = {"target_node": "n11", "checks": ["cluster_status"], "custom_command": ["true"]}
+_EXAMPLE = {
+    "target_node": "n11",
+    "checks": ["cluster_status"],
+    "custom_command": ["true"],
+    "service": "postgresql",
+}
 
 Row = Sequence[str]
 Node = Mapping[str, Any]

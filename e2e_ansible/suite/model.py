@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -19,7 +19,13 @@ from pydantic import (
 )
 
 from e2e_ansible.suite.condition import parse_condition
+from e2e_ansible.suite.coverage import CoverageOptions
+from e2e_ansible.suite.hardware import Hardware, check_hardware
+from e2e_ansible.suite.labels import LABEL_PATTERN, check_labels, check_site, labels_of, node_names
+from e2e_ansible.suite.matrix import Axis
 from e2e_ansible.suite.patroni import check_settings
+from e2e_ansible.suite.stroppy import StroppySource
+from e2e_ansible.suite.times import TimeClass
 
 __all__ = [
     "Contexts",
@@ -37,7 +43,7 @@ __all__ = [
 
 Scalar = str | int | float | bool
 Contexts = tuple[str, str]
-Database = Literal["standalone", "replication", "patroni"]
+Database = Literal["standalone", "replication", "patroni", "existing"]
 Keep = Literal["never", "on-failure", "always"]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,79}$")]
 
@@ -104,6 +110,10 @@ class StepOptions(_Model):
     phase: Name | None = Field(
         None, description="Phase of a cycle that it belongs to; steps of one phase follow one another"
     )
+    needs: Annotated[tuple[Name, ...], Field(strict=False)] | None = Field(
+        None,
+        description="Names of earlier steps of the same list: it begins when these have passed, not when all have",
+    )
 
     @field_validator("when")
     @classmethod
@@ -119,6 +129,8 @@ class BackupOptions(_Model):
 
 
 Words = Annotated[tuple[str, ...], Field(min_length=1, strict=False)]
+Label = Annotated[str, Field(pattern=LABEL_PATTERN)]
+Labels = Mapping[Label, Words]
 #: Also the labels of their nodes, so they are none of the other labels.
 Sites = Annotated[
     Mapping[
@@ -129,13 +141,36 @@ Sites = Annotated[
 ]
 
 
+class Connection(_Model):
+    """Where the connection string of a database is that exists already. The string itself is a secret."""
+
+    env: str | None = Field(
+        None, pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,99}$", description="Name of an environment variable"
+    )
+    file: str | None = Field(
+        None, pattern=r"^(/|~/)[^{}\n]{1,4000}$", description="Path of a file that begins with / or ~/"
+    )
+
+    @model_validator(mode="after")
+    def _one_place(self) -> Connection:
+        if (self.env is None) == (self.file is None):
+            raise ValueError("write either {env: NAME} or {file: PATH}")
+        return self
+
+
 class Parameters(_Model):
     """What the cluster under test is. Sizes are in the unit of their name."""
 
-    cluster_size: int = Field(3, ge=1, le=99, description="Number of nodes: n11, n12, ...")
+    cluster_size: int = Field(
+        3, ge=0, le=99, description="Number of nodes: n11, n12, ...; none with an existing database"
+    )
     database: Database = Field(
         "replication",
-        description="One primary with streaming replicas, every node for itself, or automatic failover by Patroni",
+        description="One primary with streaming replicas, every node for itself, automatic failover by Patroni, or "
+        "one that exists already",
+    )
+    connection: Connection | None = Field(
+        None, description="For `existing`: where its connection string is, {env: NAME} or {file: PATH}"
     )
     sites: Sites | None = Field(
         None,
@@ -165,6 +200,12 @@ class Parameters(_Model):
     exporter: bool | None = Field(
         None, description="Install the Prometheus exporter of PostgreSQL on port 9187"
     )
+    coverage: CoverageOptions | None = Field(
+        None, description="Collect from every node what a program under test noted of its lines that ran"
+    )
+    stroppy: StroppySource | None = Field(
+        None, description="Where the load generator Stroppy comes from, else a pinned commit that Go builds"
+    )
     libvirt_memory_gb: int | None = Field(None, ge=1, le=4096, description="Memory of a virtual machine")
     libvirt_vcpus: int | None = Field(None, ge=1, le=512, description="Processors of a virtual machine")
     instance_type: str | Words | None = Field(
@@ -190,6 +231,15 @@ class Parameters(_Model):
         None, description="Of provider `static`: the inventory file with the machines"
     )
 
+    @field_validator("stroppy")
+    @classmethod
+    def _coverage_has_a_place(cls, value: StroppySource | None, info: ValidationInfo) -> object:
+        if value and value.coverage and info.data.get("coverage", "") is None:
+            raise ValueError(
+                "coverage needs the parameter coverage, for where it is noted: write coverage: {}"
+            )
+        return value
+
     @model_validator(mode="before")
     @classmethod
     def _as_large_as_its_sites(cls, given: object) -> object:
@@ -199,11 +249,19 @@ class Parameters(_Model):
         known = bool(sizes) and all(type(size) is int for size in sizes)
         return {"cluster_size": sum(sizes), **given} if known else given
 
+    @model_validator(mode="before")
+    @classmethod
+    def _without_nodes_of_its_own(cls, given: object) -> object:
+        exists = isinstance(given, dict) and given.get("database") == "existing"
+        return (
+            {"cluster_size": 0, "admin_ui": False, **given} if exists and isinstance(given, dict) else given
+        )
+
     @field_validator("sites")
     @classmethod
     def _two_clusters(cls, value: Sites | None, info: ValidationInfo) -> Sites | None:
-        for site in {"database", "client"} & set(value or ()):
-            raise ValueError(f"{site} is a label of other nodes, so it cannot be the name of a site")
+        for site in value or ():
+            check_site(site)
         nodes = sum(value.values()) if value else None
         if nodes is not None and info.data.get("cluster_size", nodes) != nodes:
             raise ValueError(
@@ -232,9 +290,43 @@ class Parameters(_Model):
             check_settings(value)
         return value
 
+    labels: Labels | None = Field(
+        None, description="Labels of nodes beside those that they have by themselves: {label: [n11, c11]}"
+    )
+    hardware: Mapping[Label, Hardware] | None = Field(
+        None, description="What each node with a label has: {label: {cpus: 2, memory_gb: 4, disk_gb: 20}}"
+    )
+
+    @field_validator("labels")
+    @classmethod
+    def _of_its_nodes(cls, value: Labels | None, info: ValidationInfo) -> Labels | None:
+        known = {"cluster_size", "clients"} <= info.data.keys()
+        nodes = node_names(info.data["cluster_size"], info.data["clients"]) if known else None
+        check_labels(value or {}, nodes, info.data.get("sites") or ())
+        return value
+
+    @field_validator("hardware")
+    @classmethod
+    def _on_its_nodes(cls, value: Mapping[str, Hardware] | None, info: ValidationInfo) -> object:
+        if value and {"cluster_size", "sites", "clients", "labels"} <= info.data.keys():
+            check_hardware(value, _labels(info.data))
+        return value
+
+    @property
+    def labels_by_node(self) -> Mapping[str, tuple[str, ...]]:
+        """Node names in order, n11, n12, ..., then those that only drive load, c11, ...; and their labels."""
+        return _labels(self.__dict__)
+
     data_volumes_per_node: int | None = Field(None, ge=0, le=64, description="Number of data volumes")
     data_volume_size: int | None = Field(None, ge=1, le=65_536, description="GB of each data volume")
     root_volume_size: int | None = Field(None, ge=1, le=65_536, description="GB of the root volume")
+
+
+def _labels(given: Mapping[str, Any]) -> Mapping[str, tuple[str, ...]]:
+    """Of fields of `Parameters`, which are checked."""
+    sizes = given["sites"] or {}
+    sites: list[tuple[str, ...]] = [(site,) for site, size in sizes.items() for _ in range(size)]
+    return labels_of(sites or [()] * given["cluster_size"], given["clients"], given["labels"] or {})
 
 
 class Requirements(_Model):
@@ -258,28 +350,23 @@ class TestEntry(_Model):
     variables: Mapping[Name, Scalar] = Field(
         default_factory=dict, description="Values by name, for ${variables.NAME}"
     )
-    matrix: Mapping[Name, Annotated[tuple[Scalar, ...], Field(min_length=1, strict=False)]] = Field(
-        default_factory=dict, description="Lists of values; the test is made once for each combination"
+    matrix: Mapping[Name, Axis] = Field(
+        default_factory=dict,
+        description="Values by key, in a list or each with a name; the test is made once for each combination",
     )
     requirements: Requirements = Field(
         default_factory=Requirements, description="What the controller must have"
     )
     keep: Keep = Field("never", description="When the nodes are kept after the test")
+    time_class: TimeClass | None = Field(
+        None,
+        description="How long all its steps may take: fast 5, standard 15, slow 45, infrastructure 60 minutes",
+    )
 
     @property
     def labels(self) -> Mapping[str, tuple[str, ...]]:
         """Node names in order, n11, n12, ..., then those that only drive load, c11, ...; and their labels."""
-        places = [("database", *site) for site in self._sites()]
-        servers = {f"n{11 + index}": labels for index, labels in enumerate(places)}
-        return {**servers, **{f"c{11 + index}": ("client",) for index in range(self.parameters.clients)}}
-
-    def _sites(self) -> Iterator[tuple[str, ...]]:
-        """The site of each node with a database, in order; without sites none."""
-        sites = self.parameters.sites
-        if not sites:
-            yield from [()] * self.parameters.cluster_size
-        for site, size in (sites or {}).items():
-            yield from [(site,)] * size
+        return self.parameters.labels_by_node
 
     @property
     def nodes(self) -> tuple[str, ...]:
@@ -324,7 +411,12 @@ class Test:
 
     @property
     def primary(self) -> str:
-        """The node that takes writes at first: the first one, with sites that of the site that is primary."""
+        """The node that takes writes at first: the first one, with sites that of the site that is primary.
+
+        None of a test whose database exists already, which is ''.
+        """
+        if self.entry.parameters.database == "existing":
+            return ""
         if self.contexts is None:
             return self.nodes[0]
         return next(node for node, labels in self.entry.labels.items() if self.contexts[0] in labels)

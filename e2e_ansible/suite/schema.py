@@ -168,6 +168,8 @@ def _open(node: Schema) -> Schema:
     for key in ("items", "additionalProperties"):
         if isinstance(made.get(key), dict):
             made[key] = _value(made[key])
+    if "oneOf" in made:
+        made["oneOf"] = [_open(member) for member in made["oneOf"]]
     return made
 
 
@@ -176,11 +178,21 @@ def _value(node: Schema) -> Schema:
     made = _open(node)
     if "anyOf" in made:
         members: Sequence[Schema] = made["anyOf"]
-        made["anyOf"] = [_open(member) for member in members]
-        if any(_is_narrow_scalar(member) for member in members) and {"type": "string"} not in members:
+        made["anyOf"] = [_value(member) if "anyOf" in member else _open(member) for member in members]
+        if any(_is_narrow(member) for member in members) and {"type": "string"} not in members:
             made["anyOf"].append(_REFERENCE)
         return made
-    return _or_reference(made) if _is_narrow_scalar(made) else made
+    return _or_reference(made) if _is_narrow(made) else made
+
+
+def _is_narrow(node: Schema) -> bool:
+    """Whether a reference, which is a text, has to be allowed beside it."""
+    return _is_narrow_scalar(node) or _is_free_mapping(node)
+
+
+def _is_free_mapping(node: Schema) -> bool:
+    """Any name to a value each: the matrix may hold all of it."""
+    return node.get("type") == "object" and isinstance(node.get("additionalProperties"), dict)
 
 
 def _is_narrow_scalar(node: Schema) -> bool:

@@ -37,7 +37,7 @@ options:
     env:
       - name: E2E_DEPLOYMENT
   nodes:
-    description: Planned nodes, each with O(nodes[].name) and O(nodes[].labels).
+    description: Planned nodes, each with O(nodes[].name) and O(nodes[].labels). An empty list plans none.
     type: list
     elements: dict
     default: []
@@ -129,13 +129,14 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             text = f"{path}: the Python package e2e-ansible is needed beside Ansible: {MISSING}"
             raise AnsibleParserError(text) from MISSING
         super().parse(inventory, loader, path, cache)
-        _refuse_unknown(path, self._read_config_data(path))
+        config = self._read_config_data(path)
+        _refuse_unknown(path, config)
         for name in ("e2e_nodes", "power_on", "power_off", "power_absent"):
             self.inventory.add_group(name)
         try:
             planned = _planned(self.get_option("nodes"))
             provider = get_provider(self.get_option("provider"))
-            deployment, known = self._known(path, provider, planned=bool(planned), cache=cache)
+            deployment, known = self._known(path, provider, planned="nodes" in config, cache=cache)
         except (E2EError, OSError) as error:
             hint = f" ({error.hint})" if getattr(error, "hint", "") else ""
             raise AnsibleParserError(f"{path}: {error}{hint}") from error

@@ -76,11 +76,13 @@ class Runner:
         self.refuse_jobs: tuple[str, str] | None = None
         self.forgetful_launch = False
         self.environment: dict[str, str] = {}
+        #: Seconds after which each job is over time, whatever it asks for.
+        self.most_seconds = 1e6
 
     def close(self) -> None:
-        for running in self._running.values():
+        for running in list(self._running.values()):
             running.stop.set()
-        for thread in self._threads:
+        for thread in self._threads:  # a workflow that ends may have begun another one before
             thread.join()
 
     # ---- starting
@@ -140,7 +142,9 @@ class Runner:
         self._spawn("jobs", job, lambda running: self._run(template, job, {**own, **given}, running))
         return job
 
-    def _start_workflow(self, template: Object, taken: Mapping[str, Any]) -> Object:
+    def _start_workflow(
+        self, template: Object, taken: Mapping[str, Any], _: Mapping[str, Any] | None = None
+    ) -> Object:
         own = yaml.safe_load(template["extra_vars"] or "") or {}
         job = self._state.create(
             "workflow_jobs",
@@ -214,7 +218,7 @@ class Runner:
         (private / "env" / "settings").write_text(json.dumps(_SETTINGS))
         (private / "cp").mkdir(mode=0o700)
         (private / "vars.yml").write_text(yaml.dump(variables, Dumper=_Dumper, allow_unicode=True))
-        timer = threading.Timer(job["timeout"] or 1e6, self._time_out, (running,))
+        timer = threading.Timer(min(job["timeout"] or 1e6, self.most_seconds), self._time_out, (running,))
         timer.daemon = True
         timer.start()
         watcher = threading.Thread(target=self._end_processes, args=(running, token), daemon=True)
@@ -376,7 +380,7 @@ class Runner:
         for node in nodes:
             if node["job"] is not None:
                 with contextlib.suppress(Refused, KeyError):
-                    self.cancel("jobs", node["job"])
+                    self.cancel(self._kind(node), node["job"])
 
     def _advance(self, nodes: list[Object], variables: Object, *, stopped: bool) -> bool:
         """One look at the graph; whether there is still something to wait for."""
@@ -404,8 +408,13 @@ class Runner:
             busy = True
         return busy
 
+    def _kind(self, node: Object) -> str:
+        """A node is a job, or a workflow in the workflow."""
+        nested = node.get("unified_job_template") in self._state.objects["workflow_job_templates"]
+        return "workflow_jobs" if nested else "jobs"
+
     def _job_status(self, node: Object) -> str:
-        return str(self._state.get("jobs", node["job"])["status"])
+        return str(self._state.get(self._kind(node), node["job"])["status"])
 
     def _unsettled(self, node: Object) -> bool:
         if node["do_not_run"]:
@@ -436,16 +445,21 @@ class Runner:
     def _start_node(
         self, node: Object, by_id: Mapping[int, Object], nodes: list[Object], variables: Object
     ) -> None:
-        template = self._state.get("job_templates", node["unified_job_template"])
+        kind = self._kind(node)
+        nested = kind == "workflow_jobs"
+        template = self._state.get(
+            "workflow_job_templates" if nested else "job_templates", node["unified_job_template"]
+        )
         artifacts: Object = {}
         for other in nodes:  # of all ancestors; in these chains they are all that have run
             if other["job"] is not None and other["id"] in by_id:
-                artifacts.update(self._state.get("jobs", other["job"])["artifacts"])
+                artifacts.update(self._state.get(self._kind(other), other["job"]).get("artifacts", {}))
         asked = {"extra_vars": {**node["extra_data"], **variables}, "timeout": node["timeout"]}
         taken, _ = self._accepted(template, asked)
-        started = self._start_job(template, taken, artifacts)
+        begin = self._start_workflow if nested else self._start_job
+        started = begin(template, taken, artifacts)
         node["job"] = started["id"]
-        node["summary_fields"] = {"job": {"id": started["id"], "status": "pending"}}
+        node["summary_fields"] = {"job": {"id": started["id"], "type": started["type"], "status": "pending"}}
 
     def _status(self, nodes: list[Object]) -> str:
         """Failed if a job failed and nothing was to be done about it."""

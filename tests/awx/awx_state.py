@@ -231,6 +231,7 @@ class State:
     def relate(self, kind: str, number: int, relation: str, asked: Mapping[str, Any]) -> Object | None:
         self.get(kind, number)
         if (kind, relation) == ("workflow_job_templates", "workflow_nodes"):
+            self._refuse_prompts(asked)
             return self.create("workflow_job_template_nodes", {"workflow_job_template": number, **asked})
         if kind == "workflow_job_template_nodes" and relation in _EDGES:
             there = self.objects[kind][number][relation]
@@ -242,6 +243,17 @@ class State:
         elif int(asked["id"]) not in there:
             there.append(int(asked["id"]))
         return None
+
+    def _refuse_prompts(self, asked: Mapping[str, Any]) -> None:
+        """A node may only say what its template prompts for; a workflow never does for a timeout."""
+        number = asked["unified_job_template"]
+        template = next(each for each in self.each("unified_job_templates") if each["id"] == number)
+        for field, prompt in (
+            ("timeout", "ask_timeout_on_launch"),
+            ("extra_data", "ask_variables_on_launch"),
+        ):
+            if asked.get(field) and not template.get(prompt) and not self.questions(template):
+                raise Refused(400, {field: ["Field is not configured to prompt on launch."]})
 
     # ---- launching
 

@@ -17,6 +17,7 @@ import pytest
 from awx_server import TOKEN, Awx, add_step_template, running, until
 from real_runs import Desk, deployment_traces, one_test, write_suite
 from role_nodes import MADE
+from stroppy_stand_in import packed
 
 from e2e_ansible.awx.attempts import GATES
 from e2e_ansible.judge.result import RunResult, TestResult
@@ -166,10 +167,53 @@ def the_rows_are_judged_alike(here: TestResult, there: TestResult) -> None:
         assert client.examined > 0
 
 
-def test_clients_and_faults_on_nodes_are_in_the_result(desk: Desk, awx: Awx) -> None:
-    """A client of its own and a fault that stays: what lies on nodes and in the home comes into the run folder."""
+PGBENCH = {"scale": 1, "clients": 2, "duration_seconds": 1, "limits": {"error_rate": 0, "per_second": 1}}
+STROPPY = {"workload": "tpcb/tx", "iterations": 20, "on": "n11", "limits": {"error_rate": 0.5}}
+#: Breaks its limit, so AWX has to take the way of failure, which is the rescue; and no text of it is a template.
+TOO_SLOW = {
+    "step": "run_load",
+    "tool": "pgbench",
+    "command": ["pgbench", "--no-vacuum", "--transactions=5", "@DATABASE@"],
+    "workload": "{{ 7 * 7 }}",
+    "limits": {"per_second": 1e9},
+}
+LOADS = [
+    {"step": "load_artifact", "artifact": "stroppy", "targets": ["n11"]},
+    {"step": "install", "service": "stroppy", "targets": ["n11"]},
+    {"step": "run_stroppy", "name": "beside", "background": True, "database": "other", **STROPPY},
+    {"step": "run_pgbench", **PGBENCH},
+    {"step": "wait", "for": ["beside"]},
+    {"step": "group", "steps": [TOO_SLOW], "rescue": [ECHO], "on_rescue": "continue"},
+]
+
+
+def the_loads_are_judged_here(test: TestResult, folder: Path) -> None:
+    """Each job told what its tool measured; the one that broke its limit failed in AWX as well."""
+    steps = {step.id.partition("-")[2]: step for step in test.workflow_steps}
+    stroppy, pgbench, slow = (steps[name].load for name in ("beside", "run-pgbench", "run-load"))
+    assert stroppy is not None
+    assert (stroppy.tool, stroppy.complete, stroppy.transactions) == ("stroppy", True, 20)
+    assert pgbench is not None
+    assert (pgbench.complete, pgbench.failed, len(pgbench.intervals) > 0) == (True, 0, True)
+    assert pgbench.latency.p99 is not None
+    assert slow is not None
+    assert (slow.transactions, slow.workload) == (5, "{{ 7 * 7 }}")
+    assert (steps["run-load"].verdict, steps["run-load"].cause) == ("fail", "product")
+
+    assert "the limit is 1000000000" in (steps["run-load"].error or "")
+    beside, foreground, after = (steps[name] for name in ("beside", "run-pgbench", "run-load"))
+    assert (foreground.started or 0) < (beside.ended or 0)
+    assert (after.started or 0) >= (beside.ended or 0)
+    kept = folder / "steps" / foreground.id / "load-pgbench/stdout.txt"
+    assert "number of transactions actually processed" in kept.read_text()
+
+
+def test_loads_clients_and_faults_on_nodes_are_in_the_result(desk: Desk, awx: Awx) -> None:
+    """Loads, a client and a fault that stays: what jobs measure, and what lies on nodes, comes into the run folder."""
     steps = [
+        {"step": "build_artifact", "artifact": "stroppy"},
         {"step": "deploy"},
+        *LOADS,
         {"step": "start_client", "client": "load", "place": "n11", "rate": 50},
         {"step": "validate", "checks": ["no_lost_rows:load"], "retry": {"max_attempts": 5}},
         {"step": "fault", "name": "frozen", "fault": "pause", "target": "n11"},
@@ -177,19 +221,24 @@ def test_clients_and_faults_on_nodes_are_in_the_result(desk: Desk, awx: Awx) -> 
         {"step": "validate", "checks": ["database_running"]},
         {"step": "destroy"},
     ]
-    file = str(write_suite(desk.folder / "suite.json", test=one_test(steps)))
+    source = {"archive": str(packed(desk.folder / "stroppy.tar.gz"))}
+    test_of_all = one_test(steps)
+    test_of_all["parameters"] = {**test_of_all["parameters"], "stroppy": source}
+    file = str(write_suite(desk.folder / "suite.json", test=test_of_all))
     awx.runner.environment["E2E_EVIDENCE"] = str(desk.folder / "evidence")
     done = desk.call("awx", "launch", file)
     assert (done.code, decided(desk.result())) == (1, ("fail", "product")), done.said
     test = only(desk)
     MADE.add((desk.home, test.deployment_id))
-    assert [step.verdict for step in test.workflow_steps] == ["pass"] * 5 + ["fail", None]
+    the_loads_are_judged_here(test, desk.newest() / test.folder)
+    verdicts = [step.verdict for step in test.workflow_steps]
+    assert verdicts == ["pass"] * 6 + ["fail"] + ["pass"] * 5 + ["fail", None]
     assert [name for name, _ in jobs(awx)][-4:] == ["heal_open", "collect", "destroy", "result"]
     (fault,) = test.faults
     assert (fault.fault, fault.node, fault.step, fault.healed is not None) == (
         "pause",
         "n11",
-        "04-frozen",
+        "11-frozen",
         True,
     )
     assert "frozen on n11 was healed" in done.said
@@ -275,6 +324,44 @@ def test_a_suite_is_left_to_awx_if_nobody_wants_to_follow(desk: Desk, awx: Awx) 
     assert done.out.strip() == f"{awx.host}/#/jobs/workflow/{job['id']}"
     assert not desk.runs.exists()
     assert workflow_status(awx) == "successful"
+
+
+# ---- the suite as one workflow
+
+
+def test_a_suite_is_one_workflow_whose_tests_run_at_once_and_lose_nothing_of_each_other(
+    desk: Desk, awx: Awx
+) -> None:
+    """Each has a deployment of its own; the one that fails fails the whole, and keeps nothing from the other."""
+    waits = {
+        "step": "custom_command",
+        "custom_command": ["sh", "-c", "sleep 1; echo waited"],
+        "name": "waits",
+    }
+    told = {**TOLD, "needs": ["one"], "name": "told"}
+    graph = [{**ECHO, "name": "one"}, {**waits, "needs": []}, told, {**ECHO, "register": "last"}]
+    tests = {"good": {"workflow": graph}, "bad": {"workflow": [FALSE, ECHO]}}
+    file = str(write_suite(desk.folder / "suite.json", **tests))
+    done = desk.call("awx", "launch", file, "--whole")
+    assert done.code == 1, done.said
+    result = desk.result()
+    good, bad = result.tests
+    assert (good.verdict, bad.verdict, bad.cause) == ("pass", "fail", "product"), done.said
+    assert [step.verdict for step in good.workflow_steps] == ["pass"] * 4
+    assert [step.status for step in bad.workflow_steps] == ["failed", "skipped"]
+    assert max(test.started or 0 for test in result.tests) < min(test.ended or 0 for test in result.tests)
+    whole, *inner = awx.state.each("workflow_jobs")
+    until(lambda: whole["status"] == "failed")
+    assert sorted(job["status"] for job in inner) == ["failed", "successful"]
+    known = {str(json.loads(job["extra_vars"])["e2e_test"]) for job in awx.state.each("jobs")}
+    assert known == {"good", "bad"}
+    deployments = json.loads(json.loads(whole["extra_vars"])["e2e_deployments"])
+    assert {test.name: test.deployment_id for test in result.tests} == deployments
+    first, beside, _, last = good.workflow_steps
+    assert (beside.started or 0) < (first.ended or 0), "it needs nothing, so it begins with the first"
+    assert (last.started or 0) >= (beside.ended or 0), "without needs it waits for all before it"
+    assert good.graph is not None
+    assert good.graph.path[-1] == last.id
 
 
 # ---- what is wrong before anything starts
@@ -408,8 +495,7 @@ def test_a_job_that_awx_cannot_run_is_infrastructure_or_harness(desk: Desk, awx:
 
 
 def test_a_step_that_takes_too_long_is_ended_by_awx(desk: Desk, awx: Awx) -> None:
-    template = awx.state.named("job_templates", "e2e step")
-    awx.state.change("job_templates", template["id"], {"timeout": 3, "ask_timeout_on_launch": False})
+    awx.runner.most_seconds = 3
     done = desk.call("awx", "launch", suite(desk, LONG))
     assert (done.code, decided(desk.result())) == (1, ("fail", "product")), done.said
     assert "AWX ended the job: Job terminated due to timeout" in done.said
@@ -490,6 +576,8 @@ def test_a_wrong_operation_is_said_with_the_nearest(desk: Desk, awx: Awx) -> Non
         ((), "name either a suite or a job template"),
         (("suite.json", "--template", "x"), "name either a suite or a job template"),
         (("suite.json", "-l", "n11"), "--limit and --extra-vars are for --template"),
+        (("suite.json", "--whole", "--parallel", "2"), "--whole is for a suite, whose tests AWX runs"),
+        (("--template", "x", "--whole"), "--whole is for a suite, whose tests AWX runs"),
         (("--template", "x", "-e", "y"), "'y' is no KEY=VALUE"),
         (("--template", "x", "-e", "y={["), "the value of y is no YAML"),
     ],

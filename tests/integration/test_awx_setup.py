@@ -74,7 +74,7 @@ def state(awx: Awx) -> str:
 
 
 def test_it_makes_everything_once_and_what_it_made_works(desk: Desk, awx: Awx, tmp_path: Path) -> None:
-    suite = write_suite(desk.folder / "suite.json", test={"workflow": STEPS})
+    suite = write_suite(desk.folder / "suite.json", test={"workflow": STEPS}, other={"workflow": STEPS[1:]})
     exported = tmp_path / "workflows.yml"
     assert desk.call("awx", "export", str(suite), "-o", str(exported)).code == 0
     with cluster(["n11"], tmp_path) as nodes:
@@ -118,7 +118,16 @@ def see_what_is_there(awx: Awx) -> None:
         "collect",
         "clean-up-after-failure",
         "result",
+        "01-custom-command",
+        "test",
+        "other",
     }
+    workflows = {each["id"]: each["name"] for each in awx.state.each("workflow_job_templates")}
+    assert list(workflows.values()) == ["e2e suite: test", "e2e suite: other", "e2e suite"]
+    for name in ("test", "other"):  # the tests of the suite, in the workflow of the suite
+        assert workflows[nodes[name]["unified_job_template"]] == f"e2e suite: {name}"
+        assert workflows[nodes[name]["workflow_job_template"]] == "e2e suite"
+        assert nodes[name]["extra_data"] == {"e2e_test": name}
     assert nodes["01-deploy"]["success_nodes"] == [nodes["02-custom-command"]["id"]]
     assert nodes["01-deploy"]["failure_nodes"] == [nodes["collect"]["id"]]
     assert nodes["collect"]["always_nodes"] == [nodes["clean-up-after-failure"]["id"]]

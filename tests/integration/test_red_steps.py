@@ -75,19 +75,11 @@ class Case:
 CASES = [
     Case(
         "deploy",
-        "of a version that is not there",
-        [{"step": "deploy"}],
-        FAIL_INFRASTRUCTURE,
-        ("PostgreSQL 12 is not available here; available: 15",),
-        parameters={"postgres_version": "12"},
-    ),
-    Case(
-        "deploy",
         "with a setting that PostgreSQL refuses",
         [{"step": "deploy"}],
         FAIL_PRODUCT,
-        ("no setting shared_bufers; did you mean shared_buffers?",),
-        parameters={"postgres_settings": {"shared_bufers": "64MB"}},
+        ('invalid value for parameter "log_timezone": "Nowhere/Land"',),
+        parameters={"postgres_settings": {"log_timezone": "Nowhere/Land"}},
     ),
     Case(
         "deploy",

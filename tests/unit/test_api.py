@@ -76,7 +76,7 @@ def test_nothing_is_started_of_a_plan_that_cannot_be_run_here(suite: Path, tmp_p
     loaded = api.load(suite)
     with pytest.raises(InfrastructureError, match="provider aws is not ready"):
         api.run(api.plan(loaded))
-    with pytest.raises(UsageError, match="first makes 3"):
+    with pytest.raises(UsageError, match="first needs 3 nodes"):
         api.run(api.plan(loaded, tests=["first"]), max_nodes=2)
     assert {path.name for path in tmp_path.iterdir()} == {"suite.yaml"}
 

@@ -179,3 +179,71 @@ def test_rows_are_held_against_what_was_fetched(tmp_path: Path, monkeypatch: pyt
     assert held([[1, 1]], told.model_copy(update={"last": 1}))[0] is True, "later rows do not count"
     assert "is not decided" in held([[1, 2]], Told())[1], "nothing was fetched, so nothing is shown"
     assert held([[1, 2]], told.model_copy(update={"trouble": "the client has died"}))[0] is False
+
+
+# ---- loads and artifacts
+
+PATRONI = {"cluster_size": 3, "database": "patroni", "clients": 1}
+
+
+def test_a_load_makes_its_database_and_knows_all_that_the_cluster_has() -> None:
+    options = {"scale": 1, "clients": 2, "limits": {"p99_ms": 5}}
+    found = act("run_pgbench", options=options, parameters=PATRONI, deployment="d")
+    assert (found["act"], found["place"], found["joins"]) == ("load", "c11", True)
+    assert found["hosts"] == ["n11", "n12", "n13", "c11"]
+    assert found["makes"]["hosts"] == ["n11", "n12", "n13"]
+    init, load = found["loads"]
+    assert (init["measure"], load.get("measure", True)) == (False, True)
+    assert load["database"] == {"hosts": ["n11", "n12", "n13"], "port": 5432, "user": "e2e", "name": "load"}
+    assert found["limits"] == {"p99_ms": 5.0}
+    assert act("stop_node", options={"target_node": "n12"})["folders"] == []
+
+
+def test_nothing_is_made_on_a_node_that_is_down_but_its_address_is_known() -> None:
+    found = act("run_pgbench", parameters=PATRONI, away=("n11",))
+    assert found["makes"]["hosts"] == ["n12", "n13"]
+    assert found["others"] == ["n11"]
+    assert "n11" in found["loads"][-1]["database"]["hosts"]
+
+
+def test_a_load_for_a_database_that_exists_runs_in_the_container_of_its_job() -> None:
+    there = {"database": "existing", "connection": {"env": "DATABASE_URL"}}
+    found = act("run_pgbench", parameters=there)
+    assert (found["hosts"], found["place"], found["joins"]) == (["localhost"], "localhost", False)
+    assert found["makes"] == {"hosts": []}
+    assert found["loads"][-1]["database"] == {"connection": {"env": "DATABASE_URL"}}
+    both = act("run_pgbench", options={"on": "controller"}, parameters={"cluster_size": 1})
+    assert (both["hosts"], both["joins"]) == (["n11", "localhost"], True)
+
+
+def test_texts_of_a_load_are_data_and_its_files_are_found_by_the_job() -> None:
+    options = {"tool": "pgbench", "command": ["x", "{{ 7 }}"], "copies": {"a": "b.sql"}}
+    (load,) = act("run_load", options=options, parameters=PATRONI)["loads"]
+    assert load["argv"] == ["x", "{{ 7 }}"]
+    assert load["copies"] == {"a": "b.sql"}
+    assert "copies_from" not in load, "a template of this machine; the task file says where"
+
+
+def test_an_artifact_is_made_by_a_job_and_brought_to_nodes_by_another() -> None:
+    parameters = {**PATRONI, "stroppy": {"archive": "s.tar.gz"}}
+    options = {"artifact": "stroppy"}
+    built = act("build_artifact", options=options, parameters=parameters)
+    assert (built["act"], built["hosts"], built["become"]) == ("artifact", ["localhost"], False)
+    assert built["artifact"] == {"program": {"state": "built", "archive": "s.tar.gz"}}
+    loaded = act("load_artifact", options={**options, "targets": ["run_stroppy"]}, parameters=parameters)
+    assert (loaded["hosts"], loaded["joins"], loaded["become"]) == (["c11"], True, True)
+    assert loaded["artifact"]["program"]["state"] == "loaded"
+    packages = {"artifact": "packages", "packages": ["redis-server"]}
+    elsewhere = act("build_artifact", options=packages, parameters=parameters, provider="hetzner")
+    assert (elsewhere["hosts"], elsewhere["become"]) == (["n11"], True)
+    assert elsewhere["artifact"]["packages"]["names"] == ["redis-server"]
+
+
+def test_a_program_that_notes_its_lines_gets_the_folder_for_them() -> None:
+    source = {"commit": "d8fb5897ca07", "coverage": True}
+    parameters = {**PATRONI, "stroppy": source, "coverage": {"directory": "/srv/lines"}}
+    assert act("install", options={"service": "stroppy"}, parameters=parameters)["folders"] == ["/srv/lines"]
+    load = act("run_stroppy", options={"workload": "tpcb/tx"}, parameters=parameters)["loads"][0]
+    assert load["env"]["GOCOVERDIR"] == "/srv/lines"
+    without = {**PATRONI, "stroppy": {"commit": "d8fb5897ca07"}}
+    assert act("install", options={"service": "stroppy"}, parameters=without)["folders"] == []

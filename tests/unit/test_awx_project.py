@@ -36,6 +36,7 @@ OFFERED = (
     "postgresql",
     "provision",
     "reboot_node",
+    "redis",
     "restart_node",
     "site",
     "start_cluster",
@@ -43,6 +44,7 @@ OFFERED = (
     "step",
     "stop_cluster",
     "stop_node",
+    "stroppy",
     "switchover",
     "validate",
 )
@@ -184,6 +186,7 @@ def every_step() -> list[tuple[Asked, str]]:
                     provider=made.provider,
                     parameters=dict(made.parameters),
                     deployment="d-1",
+                    away=planned.judgement.away if planned.judgement.load else (),
                 )
                 found.append((asked, made.files[planned.playbook]))
     return found

@@ -13,6 +13,7 @@ from awx_server import TOKEN, Awx, add_step_template, running
 from e2e_ansible.api import plan
 from e2e_ansible.awx.client import AwxError, Client, Server
 from e2e_ansible.awx.publish import find_template, publish
+from e2e_ansible.awx.whole import whole_of
 from e2e_ansible.awx.workflow import Workflow, exported, workflow_of
 from e2e_ansible.errors import SuiteError, UsageError
 from e2e_ansible.suite.load import parse_suite
@@ -27,9 +28,9 @@ def awx(tmp_path: Path) -> Iterator[Awx]:
         yield server
 
 
-def made(workflow: list[dict[str, Any]], keep: Any = None, **more: Any) -> Workflow:
+def made(workflow: list[dict[str, Any]], keep: Any = None, file: str = "s.json", **more: Any) -> Workflow:
     text = json.dumps({"test_suites": {"t": {"workflow": workflow, **more}}})
-    suite = parse_suite(text.encode(), "s.json")
+    suite = parse_suite(text.encode(), file)
     (compiled,) = plan(suite)
     return workflow_of(compiled, suite.tests[0], keep=keep)
 
@@ -147,6 +148,78 @@ def test_the_quickstart_suite_is_exported_whole() -> None:
     (compiled,) = plan(suite)
     names = [node.identifier for node in workflow_of(compiled, suite.tests[0]).nodes]
     assert names[: len(compiled.steps)] == [step.id for step in compiled.steps]
+
+
+SUITES = Path(__file__).parents[2] / "suites"
+
+
+def test_the_load_suites_are_exported_with_their_tests_side_by_side() -> None:
+    from e2e_ansible.api import load
+
+    suite = load(SUITES / "nightly.yaml")
+    tests = [(made, workflow_of(made, test)) for made, test in zip(plan(suite), suite.tests, strict=True)]
+    assert len(tests) == 6
+    whole = whole_of(tests)
+    assert [node.workflow for node in whole.nodes] == [workflow.name for _, workflow in tests]
+    assert edges(whole) == []
+    stroppy = {node.identifier.partition("-")[2]: node for node in tests[0][1].nodes}
+    assert json.loads(stroppy["load"].extra_data["e2e_options"])["limits"] == {
+        "error_rate": 0.01,
+        "outage_seconds": 5.0,
+    }
+    assert json.loads(stroppy["build"].extra_data["e2e_options"]) == {"artifact": "stroppy"}
+
+
+def test_the_failover_suite_has_the_load_beside_the_crash() -> None:
+    from e2e_ansible.api import load
+
+    suite = load(SUITES / "failover-under-load.yaml")
+    (compiled,) = plan(suite)
+    workflow = workflow_of(compiled, suite.tests[0])
+    found = [edge for edge in edges(workflow) if "failure" not in edge]
+    assert "08-start-client -success-> 09-load" in found
+    assert "08-start-client -success-> 10-custom-command" in found
+    assert [edge for edge in found if edge.endswith("-> 13-served")] == [
+        "09-load -success-> 13-served",
+        "12-failover -success-> 13-served",
+    ]
+    assert next(node for node in workflow.nodes if node.identifier == "13-served").all_parents_must_converge
+
+
+def test_a_load_after_a_crash_is_told_who_is_down() -> None:
+    crash = {"step": "crash_node", "target_node": "n12", "method": "destroy"}
+    nodes = made([{"step": "deploy"}, {"step": "run_pgbench"}, crash, {"step": "run_pgbench"}]).nodes
+    assert [node.extra_data.get("e2e_away") for node in nodes[:4]] == [None, None, None, ["n12"]]
+
+
+@pytest.mark.parametrize(
+    ("step", "parameters", "words"),
+    [
+        ({"step": "run_load", "tool": "ours", "command": ["x"]}, {}, "the reader of 'ours' is code"),
+        ({"step": "run_pgbench", "scripts": ["own.sql"]}, {}, "scripts: the suite is not in the project"),
+        ({"step": "run_stroppy", "workload": "x", "config": "own.json"}, {}, "config: the suite is not"),
+        (COMMAND, {"stroppy": {"archive": "own.tar.gz"}}, "the archive own.tar.gz is not in the project"),
+    ],
+)
+def test_a_load_that_jobs_cannot_do_or_judge_is_refused_with_its_place(
+    step: dict[str, Any], parameters: dict[str, Any], words: str, tmp_path: Path
+) -> None:
+    from e2e_ansible.load import registry
+    from e2e_ansible.load.pgbench import Pgbench
+
+    class Ours(Pgbench):
+        name = "ours"
+
+    registry.register(Ours)
+    try:
+        with pytest.raises(SuiteError, match=rf"s.json:\d+:.*{words}"):
+            made([{"step": "deploy"}, step], file=str(tmp_path / "s.json"), parameters=parameters)
+    finally:
+        registry._registered.pop("ours")
+    there = {"stroppy": {"archive": "/var/lib/e2e-ansible/stroppy.tar.gz"}}
+    assert made([COMMAND], file=str(tmp_path / "s.json"), parameters=there).nodes
+    beside = str(SUITES / "s.json")
+    assert made([{"step": "run_pgbench", "scripts": ["own.sql"]}], file=beside).nodes
 
 
 def test_an_export_is_what_the_module_takes() -> None:

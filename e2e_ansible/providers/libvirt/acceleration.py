@@ -109,7 +109,7 @@ def _probe(kind: str, disk: str) -> str:
         Domain(
             name=_NAME,
             accelerator=kind,
-            memory_gb=1,
+            memory_mb=1024,
             vcpus=1,
             disks=[Disk(disk, "probe", kind="raw")],
             mac="",

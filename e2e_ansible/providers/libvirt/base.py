@@ -13,7 +13,7 @@ from e2e_ansible.errors import ProviderError, UsageError
 from e2e_ansible.providers.libvirt.domain import Boot
 from e2e_ansible.providers.libvirt.image import COMMAND_LINE, GIGABYTES, ensure_image, image_key
 from e2e_ansible.providers.libvirt.storage import Pool
-from e2e_ansible.providers.local.image import DEFAULT_SUITE
+from e2e_ansible.providers.releases import DEFAULT_SUITE, Release
 from e2e_ansible.providers.system import locked, run
 
 __all__ = ["OWN_IMAGE", "Base", "ensure_base"]
@@ -54,14 +54,18 @@ def ensure_base(pool: Pool, home: Path, image: str, settings: Mapping[str, objec
     pool.open()
     if image != OWN_IMAGE:
         return _given(pool, home, Path(image).expanduser())
-    return _own(pool, home, str(settings.get("suite") or DEFAULT_SUITE))
+    return _own(pool, home, _release(settings))
 
 
-def _own(pool: Pool, home: Path, suite: str) -> Base:
-    key = image_key(suite)
+def _release(settings: Mapping[str, object]) -> Release:
+    return Release(str(settings.get("suite") or DEFAULT_SUITE), str(settings.get("pgdg") or ""))
+
+
+def _own(pool: Pool, home: Path, release: Release) -> Base:
+    key = image_key(release)
     disk, kernel, initramfs = (f"{key}.{part}" for part in ("qcow2", "vmlinuz", "initrd"))
     if _marker(key) not in pool.names():
-        made = ensure_image(home / "images", suite)
+        made = ensure_image(home / "images", release)
         files = [
             _File(disk, made.disk, "qcow2", GIGABYTES * 1024**3),
             _File(kernel, made.kernel, "raw", made.kernel.stat().st_size),

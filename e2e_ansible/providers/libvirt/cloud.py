@@ -38,6 +38,7 @@ from e2e_ansible.providers.libvirt.network import (
     wake_network,
 )
 from e2e_ansible.providers.libvirt.seed import SERIAL, mac_of, make_seed
+from e2e_ansible.providers.libvirt.size import largest_memory_mb, number, size_of
 from e2e_ansible.providers.libvirt.storage import Pool, Volume
 from e2e_ansible.providers.libvirt.virsh import Virsh, default_uri, passing
 
@@ -46,8 +47,7 @@ __all__ = ["LibvirtCloud"]
 T = TypeVar("T")
 
 _GIB = 1024**3
-_DEFAULT_MEMORY_GB = 2
-_DEFAULT_VCPUS = 2
+_MIB = 1024**2
 _DEFAULT_DATA_GB = 10
 _MOST_DATA_DISKS = 20
 #: Below the ports that the kernel gives to connections.
@@ -119,15 +119,15 @@ class LibvirtCloud:
 
     def remaining(self, place: Place, settings: Mapping[str, object]) -> int | None:
         """By the memory that is free where the daemon runs; processors and disks may be promised twice."""
-        memory = _number(settings, "libvirt_memory_gb", _DEFAULT_MEMORY_GB)
+        memory = largest_memory_mb(settings)
         stats = dict(re.findall(r"(\w+)\s*:\s*(\d+) KiB", self._virsh.run("nodememstats")))
         free = sum(int(stats.get(name, 0)) for name in ("free", "buffers", "cached"))
-        return free * 1024 // (memory * _GIB)
+        return free // 1024 // memory
 
     def create(self, order: Order) -> None:
         """See `Cloud.create`. Disks first, then the domain, then its start."""
         _checked(order.settings)
-        virsh, pool = self._virsh, self._pool
+        virsh, pool, size = self._virsh, self._pool, size_of(order)
         base = _converted(lambda: ensure_base(pool, self._home, order.image, order.settings))
         created = time.time()
         if order.machine not in virsh.names("list", "--all", "--name"):
@@ -135,8 +135,8 @@ class LibvirtCloud:
             domain = Domain(
                 name=order.machine,
                 accelerator=accelerator(virsh, pool, self._home),
-                memory_gb=_number(order.settings, "libvirt_memory_gb", _DEFAULT_MEMORY_GB),
-                vcpus=_number(order.settings, "libvirt_vcpus", _DEFAULT_VCPUS),
+                memory_mb=size.memory_mb,
+                vcpus=size.vcpus,
                 disks=self._disks(order, base),
                 mac=mac_of(order),
                 tags=order.tags,
@@ -257,13 +257,13 @@ class LibvirtCloud:
         volumes = {part: Volume(order.deployment, order.node, part).name for part in _parts(order.settings)}
         pool.remove([name for name in pool.names() if name in volumes.values()])
         root, seed, *data = volumes.items()
-        size = max(base.size, _number(order.settings, "root_volume_size", 1) * _GIB)
+        size = max(base.size, size_of(order).root_mb * _MIB)
         pool.make_disk(root[1], size, base.volume, base.kind)
         with tempfile.TemporaryDirectory(prefix="e2e-seed-") as folder:
             file = _converted(lambda: make_seed(order, Path(folder)))
             pool.upload(seed[1], file, "raw", file.stat().st_size)
         for _, name in data:
-            pool.make_disk(name, _number(order.settings, "data_volume_size", _DEFAULT_DATA_GB) * _GIB)
+            pool.make_disk(name, number(order.settings, "data_volume_size", _DEFAULT_DATA_GB) * _GIB)
         return [
             Disk(pool.path(root[1]), "e2e-root"),
             Disk(pool.path(seed[1]), SERIAL, kind="raw", readonly=True),
@@ -295,21 +295,16 @@ def _converted(call: Callable[[], T]) -> T:
 
 
 def _checked(settings: Mapping[str, object]) -> None:
-    number = _number(settings, "data_volumes_per_node", 0)
-    if number > _MOST_DATA_DISKS:
+    disks = number(settings, "data_volumes_per_node", 0)
+    if disks > _MOST_DATA_DISKS:
         raise UsageError(
-            f"data_volumes_per_node is {number}", hint=f"a virtual machine takes at most {_MOST_DATA_DISKS}"
+            f"data_volumes_per_node is {disks}", hint=f"a virtual machine takes at most {_MOST_DATA_DISKS}"
         )
 
 
-def _number(settings: Mapping[str, object], name: str, default: int) -> int:
-    value = settings.get(name)
-    return int(str(value)) if value not in (None, "") else default
-
-
 def _parts(settings: Mapping[str, object]) -> list[str]:
-    number = _number(settings, "data_volumes_per_node", 0)
-    return ["root.qcow2", "seed.iso", *(f"data{index + 1}.qcow2" for index in range(number))]
+    disks = number(settings, "data_volumes_per_node", 0)
+    return ["root.qcow2", "seed.iso", *(f"data{index + 1}.qcow2" for index in range(disks))]
 
 
 def _state(virsh: Virsh, name: str) -> str:

@@ -12,6 +12,7 @@ from e2e_ansible.providers.base import Finding
 from e2e_ansible.providers.libvirt.acceleration import SETTING, known_answer
 from e2e_ansible.providers.libvirt.image import image_key
 from e2e_ansible.providers.libvirt.virsh import Virsh
+from e2e_ansible.providers.releases import Release
 from e2e_ansible.providers.system import PROGRAMS
 
 __all__ = ["findings"]
@@ -71,8 +72,9 @@ def _kvm(virsh: Virsh, home: Path) -> Finding:
 
 
 def _building(home: Path) -> list[Finding]:
-    if (home / "images" / image_key()).is_dir():
-        return [Finding(name="image", ok=True, detail=f"{image_key()} is built")]
+    key = image_key(Release())
+    if (home / "images" / key).is_dir():
+        return [Finding(name="image", ok=True, detail=f"{key} is built")]
     user = os.geteuid()
     root = Finding(name="root", ok=user == 0, detail=f"runs as user {user}; building the image needs root")
     needed = [*(_program(name, package) for name, package in _FOR_BUILDING.items()), root]

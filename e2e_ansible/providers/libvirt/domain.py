@@ -59,7 +59,7 @@ class Domain:
 
     name: str
     accelerator: str
-    memory_gb: int
+    memory_mb: int
     vcpus: int
     disks: Sequence[Disk]
     mac: str
@@ -85,7 +85,7 @@ def domain_xml(domain: Domain) -> str:
     ElementTree.register_namespace("qemu", _QEMU)
     root = ElementTree.Element("domain", type=domain.accelerator)
     _leaf(root, "name", domain.name)
-    _leaf(root, "memory", str(domain.memory_gb), unit="GiB")
+    _leaf(root, "memory", str(domain.memory_mb), unit="MiB")
     _leaf(root, "vcpu", str(domain.vcpus))
     metadata = ElementTree.SubElement(root, "metadata")
     metadata.append(_metadata(Tagged(domain.tags, domain.created, domain.ssh_port)))

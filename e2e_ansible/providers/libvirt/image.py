@@ -11,8 +11,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from e2e_ansible.providers.local.image import DEFAULT_SUITE, mirror, mmdebstrap, recipe
+from e2e_ansible.providers.local.image import mirror, mmdebstrap, recipe
 from e2e_ansible.providers.local.mounts import remove_tree
+from e2e_ansible.providers.releases import Release
 from e2e_ansible.providers.system import locked, reported, run, sync_folder
 
 __all__ = ["COMMAND_LINE", "GIGABYTES", "Image", "ensure_image", "image_key"]
@@ -74,52 +75,53 @@ class Image:
         return self.folder / "initrd"
 
 
-def image_recipe(suite: str) -> list[str]:
+def image_recipe(release: Release) -> list[str]:
     """Arguments of mmdebstrap, without the folder to build in.
 
     Raises:
-        UsageError: `suite` is no name of a Debian suite.
+        UsageError: its suite is no name of a Debian suite.
     """
     return [
         "--include=linux-image-cloud-amd64,initramfs-tools,lz4,kmod,udev,e2fsprogs,systemd-resolved",
         *(f"--essential-hook={hook}" for hook in _ESSENTIAL_HOOKS),
-        *recipe(suite)[:-1],
+        *recipe(release)[:-1],
         *(f"--customize-hook={hook}" for hook in _CUSTOMIZE_HOOKS),
-        suite,
+        release.suite,
     ]
 
 
-def image_key(suite: str = DEFAULT_SUITE) -> str:
-    """Name of the image: the suite and a digest of everything that goes into it."""
+def image_key(release: Release) -> str:
+    """Name of the image: the release and a digest of everything that goes into it."""
     files = [path.read_text(encoding="utf-8") for path in (_FIRST_BOOT, _UNIT, _NETWORK)]
     own = str(Path(__file__).parent)
-    parts = [*(word.replace(own, "") for word in image_recipe(suite)), *mirror(), *files, str(GIGABYTES)]
-    return f"libvirt-{suite}-{hashlib.sha256(chr(0).join(parts).encode()).hexdigest()[:12]}"
+    parts = [*(word.replace(own, "") for word in image_recipe(release)), *mirror(), *files, str(GIGABYTES)]
+    more = f"-pg{release.pgdg}" if release.pgdg else ""
+    return f"libvirt-{release.suite}{more}-{hashlib.sha256(chr(0).join(parts).encode()).hexdigest()[:12]}"
 
 
-def ensure_image(images: Path, suite: str = DEFAULT_SUITE) -> Image:
+def ensure_image(images: Path, release: Release) -> Image:
     """The image below the folder `images`, built when it is not there (one to two minutes, root).
 
     Raises:
         ProviderError: it could not be built; names the end and the path of the log.
     """
-    made = Image(images / image_key(suite))
+    made = Image(images / image_key(release))
     if made.folder.is_dir():
         return made
     images.mkdir(mode=0o700, parents=True, exist_ok=True)
     with locked(images / f"{made.key}.lock", _BUILD_SECONDS) as lock:
         if not made.folder.is_dir():
-            _build(made, suite, lock)
+            _build(made, release, lock)
     return made
 
 
-def _build(image: Image, suite: str, lock: int) -> None:
+def _build(image: Image, release: Release, lock: int) -> None:
     began = time.monotonic()
     log = image.folder.with_name(f"{image.key}.log")
     _LOG.info("building the image of virtual machines, %s (log: %s)", image.key, log)
     with reported(f"the image {image.key} could not be built"), _unfinished(image.folder) as folder:
         tree = folder / "tree"
-        mmdebstrap([*image_recipe(suite), str(tree), *mirror()], log, lock)
+        mmdebstrap([*image_recipe(release), str(tree), *mirror()], log, lock)
         _pack(tree, Image(folder))
         folder.rename(image.folder)
     sync_folder(image.folder.parent)

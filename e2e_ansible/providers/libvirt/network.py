@@ -8,9 +8,11 @@ from xml.etree import ElementTree
 
 from e2e_ansible.providers.cloud.machine import Order
 from e2e_ansible.providers.cloud.trouble import CloudError, Trouble
+from e2e_ansible.providers.home import default_home
 from e2e_ansible.providers.libvirt.domain import read_tagged, tags_xml
 from e2e_ansible.providers.libvirt.virsh import Virsh, passing
 from e2e_ansible.providers.local.network import choose_subnet, host_networks
+from e2e_ansible.providers.local.record import Store
 
 __all__ = ["address_of", "ensure_network", "leased", "own_networks", "remove_network", "wake_network"]
 
@@ -35,11 +37,22 @@ def ensure_network(virsh: Virsh, order: Order, created: float) -> str:
         raise CloudError(text, Trouble.MISSING, hint=f"there are: {', '.join(known) or 'none'}")
     name = asked or (_DEFAULT if _DEFAULT in known else _own_name(order))
     if name not in known:
-        subnet = choose_subnet(order.deployment, host_networks())
-        virsh.run("net-define", "/dev/stdin", text=_network_xml(name, subnet, order, created))
+        _make(virsh, name, order, created)
     if name not in virsh.names("net-list", "--name"):
         _start(virsh, name)
     return name
+
+
+def _make(virsh: Virsh, name: str, order: Order, created: float) -> None:
+    """Make a network with a subnet of the pool of all local nodes, under the lock of that pool."""
+    store = Store(default_home())
+    with store.lock():
+        if name in virsh.names("net-list", "--all", "--name"):
+            return
+        taken = host_networks() | {record.subnet for record in store.records()}
+        subnet = choose_subnet(order.deployment, taken)
+        virsh.run("net-define", "/dev/stdin", text=_network_xml(name, subnet, order, created))
+        _start(virsh, name)  # from now on the host has a route to it, which is seen by who chooses next
 
 
 def wake_network(virsh: Virsh, domain: str) -> None:

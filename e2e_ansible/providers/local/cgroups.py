@@ -10,6 +10,8 @@ import contextlib
 import os
 from pathlib import Path
 
+from e2e_ansible.providers.local.limits import limit_groups
+
 __all__ = ["groups", "make_groups", "remove_groups"]
 
 _MOUNTED = Path("/sys/fs/cgroup")
@@ -36,8 +38,9 @@ def make_groups(machine: str) -> list[Path]:
 
 def remove_groups(machine: str) -> list[Path]:
     """Remove a node's groups; returns those that are still there, because a process is in them."""
-    for folder in groups(machine):
+    every = [*groups(machine), *limit_groups(machine)]
+    for folder in every:
         for place, _, _ in os.walk(folder, topdown=False):
             with contextlib.suppress(OSError):
                 Path(place).rmdir()
-    return [folder for folder in groups(machine) if folder.exists()]
+    return [folder for folder in every if folder.exists()]

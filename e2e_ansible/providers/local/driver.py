@@ -43,7 +43,8 @@ class LocalProvider:
     def prepare(self, spec: DeploymentSpec) -> Path:
         """Record the deployment, make its keys and, when missing, the image. See `Provider.prepare`.
 
-        The parameter `suite` names the Debian suite of the nodes.
+        The parameter `suite`, or else an `image` that is one, names the Debian suite of the nodes; `pgdg` the
+        major version of PostgreSQL that the image has from PGDG.
 
         Raises:
             UsageError: the id or a node name is not usable.
@@ -57,7 +58,7 @@ class LocalProvider:
             _refuse_other_nodes(found.record, spec)
             work.make_secrets(found)
             if not (self._store.images / found.record.image).is_dir():
-                ensure_image(self._store.images, found.record.suite)
+                ensure_image(self._store.images, found.record.release)
         return found.folder
 
     def create(self, deployment: str) -> bool:

@@ -14,11 +14,12 @@ from pathlib import Path
 
 from e2e_ansible.errors import ProviderError, UsageError
 from e2e_ansible.providers.local.mounts import remove_tree
+from e2e_ansible.providers.pgdg import image_hooks
+from e2e_ansible.providers.releases import DEFAULT_SUITE, Release
 from e2e_ansible.providers.system import locked, reported, sync_folder, tail
 
-__all__ = ["DEFAULT_SUITE", "ensure_image", "image_key", "mirror", "mmdebstrap", "recipe"]
+__all__ = ["ensure_image", "image_key", "mirror", "mmdebstrap", "recipe"]
 
-DEFAULT_SUITE = "bookworm"
 _BUILD_SECONDS = 1200
 _LOG = logging.getLogger(__name__)
 
@@ -44,12 +45,13 @@ _CUSTOMIZE_HOOKS = (
 )
 
 
-def recipe(suite: str) -> list[str]:
-    """Arguments of mmdebstrap, without the folder to build in.
+def recipe(release: Release) -> list[str]:
+    """Arguments of mmdebstrap, without the folder to build in; the suite is the last one.
 
     Raises:
-        UsageError: `suite` is no name of a Debian suite.
+        UsageError: it is no name of a Debian suite.
     """
+    suite = release.suite
     if not re.fullmatch(r"[a-z]{3,20}", suite):
         raise UsageError(f"{suite!r} is no Debian suite", hint=f"for instance {DEFAULT_SUITE}")
     return [
@@ -58,18 +60,19 @@ def recipe(suite: str) -> list[str]:
         "--skip=cleanup/apt/lists",
         f"--include={_PACKAGES}",
         *(f"--essential-hook={hook}" for hook in _ESSENTIAL_HOOKS),
-        *(f"--customize-hook={hook}" for hook in _CUSTOMIZE_HOOKS),
+        *(f"--customize-hook={hook}" for hook in (*image_hooks(release), *_CUSTOMIZE_HOOKS)),
         suite,
     ]
 
 
-def image_key(suite: str) -> str:
-    """Name of the image: the suite and a digest of everything that goes into it."""
-    digest = hashlib.sha256("\0".join([*recipe(suite), *mirror()]).encode()).hexdigest()
-    return f"{suite}-{digest[:12]}"
+def image_key(release: Release) -> str:
+    """Name of the image: the release and a digest of everything that goes into it."""
+    digest = hashlib.sha256("\0".join([*recipe(release), *mirror()]).encode()).hexdigest()
+    more = f"-pg{release.pgdg}" if release.pgdg else ""
+    return f"{release.suite}{more}-{digest[:12]}"
 
 
-def ensure_image(images: Path, suite: str = DEFAULT_SUITE) -> Path:
+def ensure_image(images: Path, release: Release) -> Path:
     """The tree of the image below the folder `images`, built when it is not there (about a minute).
 
     Nobody may ever write into it. `$E2E_APT_MIRROR` replaces mmdebstrap's own choice of mirror.
@@ -77,13 +80,13 @@ def ensure_image(images: Path, suite: str = DEFAULT_SUITE) -> Path:
     Raises:
         ProviderError: it could not be built; names the end and the path of the log.
     """
-    tree = images / image_key(suite)
+    tree = images / image_key(release)
     if tree.is_dir():
         return tree
     images.mkdir(mode=0o700, parents=True, exist_ok=True)
     with locked(images / f"{tree.name}.lock", _BUILD_SECONDS) as lock:
         if not tree.is_dir():
-            _build(tree, suite, lock)
+            _build(tree, release, lock)
     return tree
 
 
@@ -93,7 +96,7 @@ def mirror() -> list[str]:
     return [mirror] if mirror else []
 
 
-def _build(tree: Path, suite: str, lock: int) -> None:
+def _build(tree: Path, release: Release, lock: int) -> None:
     began = time.monotonic()
     unfinished = tree.with_name(f".unfinished-{tree.name}")
     log = tree.with_name(f"{tree.name}.log")
@@ -101,7 +104,7 @@ def _build(tree: Path, suite: str, lock: int) -> None:
     with reported(f"the image {tree.name} could not be built"):
         _discard(unfinished)
         try:
-            mmdebstrap([*recipe(suite), str(unfinished), *mirror()], log, lock)
+            mmdebstrap([*recipe(release), str(unfinished), *mirror()], log, lock)
             unfinished.rename(tree)
         finally:
             _discard(unfinished)

@@ -14,6 +14,7 @@ from e2e_ansible.errors import ProviderError
 from e2e_ansible.nodes.observation import PowerState
 from e2e_ansible.providers.local import processes
 from e2e_ansible.providers.local.cgroups import make_groups, remove_groups
+from e2e_ansible.providers.local.limits import Limits, make_limits, unit_properties
 from e2e_ansible.providers.local.mounts import mount_overlay
 from e2e_ansible.providers.local.network import remove_cable
 from e2e_ansible.providers.local.processes import Process
@@ -184,7 +185,7 @@ class LocalNode:
         environment = [f"{name}={value}" for name, value in self.marks.items()]
         shell = ["/bin/sh", str(self._script)]
         managed = _systemd_runs_here()
-        groups = [] if managed else make_groups(self.record.machine)
+        groups = [] if managed else self._groups()
         write_durably(self._script, self._keeper(groups), 0o700)
         if managed:
             run([*self._unit(), *(f"--setenv={pair}" for pair in environment), *shell])
@@ -205,9 +206,24 @@ class LocalNode:
                 ]
             )
 
+    def _groups(self) -> list[Path]:
+        """What it joins, with its limits said."""
+        machine = self.record.machine
+        made = make_groups(machine)
+        try:
+            return [*made, *make_limits(machine, self._limits)]
+        except OSError as error:
+            text = f"{self.record.name}: the kernel does not take its limits: {error}"
+            raise ProviderError(text, hint="leave hardware out, or use provider libvirt") from error
+
+    @property
+    def _limits(self) -> Limits:
+        return Limits(self.record.cpus, self.record.memory_mb)
+
     def _unit(self) -> list[str]:
         """Each start has a unit of its own: that of a killed one may still be there for a moment."""
-        properties = ("Delegate=yes", "KillMode=mixed", "TimeoutStopSec=5", "Type=exec")
+        usual = ("Delegate=yes", "KillMode=mixed", "TimeoutStopSec=5", "Type=exec")
+        properties = (*usual, *unit_properties(self._limits))
         return [
             "systemd-run",
             f"--unit=e2e-{self.record.machine}-{secrets.token_hex(3)}",

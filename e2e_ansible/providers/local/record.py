@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from ipaddress import IPv4Network
 from pathlib import Path
 
@@ -13,9 +13,11 @@ from pydantic import BaseModel, ConfigDict
 from e2e_ansible.errors import ProviderError
 from e2e_ansible.providers import store
 from e2e_ansible.providers.base import DeploymentSpec, NodeSpec
-from e2e_ansible.providers.local.image import DEFAULT_SUITE, image_key
+from e2e_ansible.providers.local.image import image_key
 from e2e_ansible.providers.names import checked_id, checked_nodes
+from e2e_ansible.providers.releases import DEFAULT_SUITE, Release, debian_suite
 from e2e_ansible.providers.store import Record, RecordFolder
+from e2e_ansible.suite.hardware import Hardware, hardware_of, read_hardware
 
 __all__ = ["Deployment", "DeploymentRecord", "NodeRecord", "Store"]
 
@@ -24,7 +26,10 @@ _INTERFACE_NAME_ROOM = 12
 
 
 class NodeRecord(BaseModel):
-    """One node; `machine` is its name among all containers of the controller."""
+    """One node; `machine` is its name among all containers of the controller.
+
+    More than `cpus` processors and `memory_mb` MiB it does not get, where the kernel lets that be said.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -33,6 +38,8 @@ class NodeRecord(BaseModel):
     machine: str
     machine_id: str
     address: str
+    cpus: float | None = None
+    memory_mb: int | None = None
 
     @property
     def interface(self) -> str:
@@ -52,8 +59,14 @@ class DeploymentRecord(Record):
     table: str
     subnet: IPv4Network
     suite: str
+    pgdg: str = ""
     image: str
     nodes: tuple[NodeRecord, ...]
+
+    @property
+    def release(self) -> Release:
+        """What the image is made of."""
+        return Release(self.suite, self.pgdg)
 
     @property
     def gateway(self) -> str:
@@ -100,7 +113,9 @@ class Store(store.Store[DeploymentRecord, Deployment]):
 def new_record(spec: DeploymentSpec, home: Path, subnet: IPv4Network) -> DeploymentRecord:
     """Fix every name of a deployment. The tag depends on home and id, so that two homes share no name."""
     tag = hashlib.sha256(f"{home}\0{spec.id}".encode()).hexdigest()[:6]
-    suite = str(spec.parameters.get("suite", DEFAULT_SUITE))
+    given = spec.parameters
+    suite = str(given.get("suite") or debian_suite(str(given.get("image") or "")) or DEFAULT_SUITE)
+    release = Release(suite, str(given.get("pgdg") or ""))
     return DeploymentRecord(
         id=checked_id(spec.id),
         owner=spec.owner,
@@ -108,13 +123,16 @@ def new_record(spec: DeploymentSpec, home: Path, subnet: IPv4Network) -> Deploym
         bridge=f"e2e{tag}",
         table=f"e2e_{tag}",
         subnet=subnet,
-        suite=suite,
-        image=image_key(suite),
-        nodes=_nodes(tag, subnet, checked_nodes(spec.nodes)),
+        suite=release.suite,
+        pgdg=release.pgdg,
+        image=image_key(release),
+        nodes=_nodes(tag, subnet, checked_nodes(spec.nodes), read_hardware(given.get("hardware"))),
     )
 
 
-def _nodes(tag: str, subnet: IPv4Network, nodes: Sequence[NodeSpec]) -> tuple[NodeRecord, ...]:
+def _nodes(
+    tag: str, subnet: IPv4Network, nodes: Sequence[NodeSpec], hardware: Mapping[str, Hardware]
+) -> tuple[NodeRecord, ...]:
     """Machines are named after their nodes, or numbered where an interface has no room for every name."""
     fits = all(len(f"{tag}-{node.name}") <= _INTERFACE_NAME_ROOM for node in nodes)
     return tuple(
@@ -124,6 +142,9 @@ def _nodes(tag: str, subnet: IPv4Network, nodes: Sequence[NodeSpec]) -> tuple[No
             machine=f"{tag}-{node.name if fits else index}",
             machine_id=uuid.uuid4().hex,
             address=str(subnet.network_address + _FIRST_HOST + index),
+            cpus=said.cpus,
+            memory_mb=None if said.memory_gb is None else round(said.memory_gb * 1024),
         )
         for index, node in enumerate(nodes)
+        for said in (hardware_of(node.labels, hardware) or Hardware.nothing(),)
     )

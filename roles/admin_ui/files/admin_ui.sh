@@ -6,6 +6,12 @@ export LC_ALL=C DEBIAN_FRONTEND=noninteractive
 
 refuse() { echo "refused: $*"; exit 3; }
 
+# Roles that are played at the same time take turns: no list is renewed while another one reads it.
+take_turn() {
+    exec 9>/run/lock/e2e-packages.lock
+    flock -w "$1" 9 || refuse "another installation has not ended after $1 s"
+}
+
 # `apt-get update` does not wait for the lock of the package lists by itself.
 update() {
     tries=0
@@ -24,6 +30,7 @@ update() {
 
 install_cockpit() {
     deadline=$(($(date +%s) + install_seconds))
+    take_turn "$install_seconds"
     # Stopped until the next start of the node; a job of theirs that runs now is waited for.
     systemctl stop apt-daily.timer apt-daily-upgrade.timer 2>/dev/null || true
     update

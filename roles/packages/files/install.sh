@@ -8,6 +8,12 @@ export LC_ALL=C DEBIAN_FRONTEND=noninteractive
 
 refuse() { echo "refused: $*"; exit 3; }
 
+# Roles that are played at the same time take turns: no list is renewed while another one reads it.
+take_turn() {
+    exec 9>/run/lock/e2e-packages.lock
+    flock -w "$1" 9 || refuse "another installation has not ended after $1 s"
+}
+
 missing() {
     for package in "$@"; do
         # shellcheck disable=SC2016  # a format of dpkg-query, not of the shell
@@ -32,13 +38,24 @@ update() {
     done
 }
 
+# What was loaded onto the node beforehand needs no new lists and no network.
+loaded() {
+    [ -e /etc/apt/preferences.d/e2e-loaded ] || return 1
+    uris=$(apt-get -qq -y --no-install-recommends --print-uris install "$@" 2>/dev/null </dev/null) || return 1
+    ! echo "$uris" | grep -q "^'[^f]"
+}
+
 wanted=$(missing "$@")
 [ -n "$wanted" ] || exit 0
 echo "changed: installed$wanted"
 [ "$mode" = apply ] || exit 0
+take_turn "$seconds"
+wanted=$(missing "$@")
+[ -n "$wanted" ] || exit 0
 # Stopped until the next start of the node; a job of theirs that runs now is waited for.
 systemctl stop apt-daily.timer apt-daily-upgrade.timer 2>/dev/null || true
-update
+# shellcheck disable=SC2086  # several names
+loaded $wanted || update
 left=$((deadline - $(date +%s)))
 [ "$left" -gt 0 ] || left=1
 # shellcheck disable=SC2086  # several names

@@ -1,7 +1,7 @@
 #!/bin/sh
-# cluster.sh MODE VERSION PORT KIND: make the cluster `main` be there; for a replica only its configuration.
+# cluster.sh MODE VERSION PORT KIND sync|no-sync: make the cluster `main` be there; for a replica only its configuration.
 set -eu
-mode=$1 version=$2 port=$3 kind=$4
+mode=$1 version=$2 port=$3 kind=$4 disk=$5
 configuration=/etc/postgresql/$version/main
 data=/var/lib/postgresql/$version/main
 unfinished=/var/lib/postgresql/$version-main.unfinished
@@ -21,7 +21,7 @@ create() {
     fi
     touch "$unfinished"
     sync=
-    [ "$kind" = primary ] || sync=--no-sync
+    [ "$kind $disk" = "primary sync" ] || sync=--no-sync
     # shellcheck disable=SC2086  # an empty $sync is no argument
     output=$(pg_createcluster --start-conf=auto --port="$port" "$version" main -- --data-checksums $sync 2>&1 </dev/null) ||
         refuse "pg_createcluster: $(echo "$output" | tail -n 4 | tr '\n' ' ')"

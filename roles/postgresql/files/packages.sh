@@ -7,6 +7,12 @@ export LC_ALL=C DEBIAN_FRONTEND=noninteractive
 
 refuse() { echo "refused: $*"; exit 3; }
 
+# Roles that are played at the same time take turns: no list is renewed while another one reads it.
+take_turn() {
+    exec 9>/run/lock/e2e-packages.lock
+    flock -w "$1" 9 || refuse "another installation has not ended after $1 s"
+}
+
 found() {
     address=$(echo "${SSH_CONNECTION:-}" | awk '{print $3}')
     [ -n "$address" ] || address=$(ip -o addr show scope global | awk '{sub("/.*", "", $4); print $4; exit}')
@@ -62,6 +68,7 @@ fi
 [ -z "$version" ] || [ ! -x "/usr/lib/postgresql/$version/bin/postgres" ] || found "$version"
 
 if [ "$mode" = apply ]; then
+    take_turn "$seconds"
     # Stopped until the next start of the node; a job of theirs that runs now is waited for.
     systemctl stop apt-daily.timer apt-daily-upgrade.timer 2>/dev/null || true
     update

@@ -1,8 +1,8 @@
 #!/bin/sh
-# replica.sh MODE VERSION HOST PORT USER PASSFILE NAME PLAN SECONDS: make this node hold a standby of the primary.
+# replica.sh MODE VERSION HOST PORT USER PASSFILE NAME PLAN SECONDS sync|no-sync: make this node hold a standby of the primary.
 # PLAN is `keep` or `rebuild`: what to do with a node that holds data and cannot follow.
 set -eu
-mode=$1 version=$2 host=$3 port=$4 user=$5 passfile=$6 name=$7 plan=$8 seconds=$9
+mode=$1 version=$2 host=$3 port=$4 user=$5 passfile=$6 name=$7 plan=$8 seconds=$9 disk=${10}
 unit=postgresql@$version-main.service
 bin=/usr/lib/postgresql/$version/bin
 data=/var/lib/postgresql/$version/main
@@ -74,7 +74,10 @@ start() {
 
 copy_primary() {
     rm -rf "$data.new"
-    output=$(as_postgres timeout 3600 "$bin/pg_basebackup" -w -D "$data.new" -X stream -c fast -R \
+    sync=
+    [ "$disk" = sync ] || sync=--no-sync
+    # shellcheck disable=SC2086  # an empty $sync is no argument
+    output=$(as_postgres timeout 3600 "$bin/pg_basebackup" -w -D "$data.new" -X stream -c fast -R $sync \
         -d "host=$host port=$port user=$user" 2>&1) || refuse "the copy of $host failed: $(echo "$output" | tail -n 2)"
     # Renamed when complete: a copy that was interrupted is never taken for a standby.
     rm -rf "$data"

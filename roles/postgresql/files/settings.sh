@@ -18,9 +18,22 @@ near = difflib.get_close_matches(sys.argv[1].lower(), sys.stdin.read().split(), 
 print(f"; did you mean {near[0]}?" if near else "")' "$1"
 }
 
+ask() { LC_ALL=C runuser -u postgres -- "$program" -C port -D "$empty" "$@" 2>&1; }
+
+# Asked for all at once first; which one is wrong matters only if one is.
+taken_together() {
+    for setting in "$@"; do
+        shift
+        set -- "$@" -c "$setting"
+    done
+    ask "$@" >/dev/null
+}
+
 refused=
 refuse() { refused="$refused${refused:+; }$1"; }
 
+taken=
+! taken_together "$@" || taken=yes
 for setting in "$@"; do
     name=${setting%%=*}
     case $name in
@@ -33,7 +46,7 @@ for setting in "$@"; do
     *"
 "*) refuse "the value of $name has more than one line"; continue ;;
     esac
-    if ! answer=$(LC_ALL=C runuser -u postgres -- "$program" -C port -D "$empty" -c "$setting" 2>&1); then
+    if [ -z "$taken" ] && ! answer=$(ask -c "$setting"); then
         case $answer in
         *"unrecognized configuration parameter"*) refuse "PostgreSQL has no setting $name$(near "$name")" ;;
         *) refuse "$(echo "$answer" | sed -n 's/.*FATAL: *//p' | tail -n 1)" ;;

@@ -92,7 +92,7 @@ NEAREST = [
     ("run suite.yaml --engine wrm", "'warm'"),
     ("run suite.yaml --parallel two", "--parallel"),
     ("run suite.yaml --max-nodes -1", "--max-nodes"),
-    ("run suite.yaml --max-nodes 2", "suite makes 3"),
+    ("run suite.yaml --max-nodes 2", "suite needs 3 nodes, with a budget of 2 nodes"),
     ("run", "SUITE"),
     ("plan suite.yaml", "--output"),
     ("plan suite.yaml -o suite.yaml", "is not an empty folder"),

@@ -52,6 +52,7 @@ def fresh(name: str, content: bytes) -> Iterator[Desk]:
         patch.chdir(Path(folder) / "desk")
         patch.setenv("E2E_ANSIBLE_HOME", str(Path(folder) / "home"))
         patch.setenv("COLUMNS", "200")
+        patch.setenv("E2E_BUDGET", "cpus=none,memory_gb=none")
         Path(name).write_bytes(content)
         yield Desk(Path(folder) / "desk")
         assert not (Path(folder) / "home").exists(), "something was started"

@@ -83,6 +83,7 @@ def test_a_job_without_its_recap_is_no_pass() -> None:
         ("join_node", "", "deployment 'd' has no node n11", Cause.INFRASTRUCTURE),
         ("suite_step", "", "there is no step 'crash_nod'", Cause.HARNESS),
         ("hold_checks", "", "there is no check 'x'", Cause.HARNESS),
+        ("hold_load", "", "what the load tool said cannot be read: 3 errors", Cause.HARNESS),
         ("assert", "", "refused: this hits 3 hosts", Cause.HARNESS),
         ("assert", "", "it is not so", Cause.PRODUCT),
         ("assert", "postgresql", "refused: this version", Cause.PRODUCT),

@@ -30,7 +30,7 @@ from e2e_ansible.judge.record import (
     Trouble,
     records,
 )
-from e2e_ansible.judge.result import TestResult
+from e2e_ansible.judge.result import LeftOut, TestResult
 from e2e_ansible.judge.run import judge_run
 from e2e_ansible.judge.test import judge_test
 from e2e_ansible.verdict import Cause, Status, Verdict
@@ -260,6 +260,10 @@ RUNS: dict[str, tuple[list[TestResult], list[str], float | None, tuple[Verdict, 
 }
 
 
+def left(name: str) -> LeftOut:
+    return LeftOut(name=name, reason="it was not its turn")
+
+
 @pytest.mark.parametrize(("tests", "not_run", "ended", "verdict", "code"), RUNS.values(), ids=RUNS)
 def test_verdict_of_a_run(
     tests: list[TestResult],
@@ -268,11 +272,14 @@ def test_verdict_of_a_run(
     verdict: tuple[Verdict, Cause | None],
     code: int,
 ) -> None:
-    result = judge_run("run", "suite.yaml", tests, not_run=not_run, started=0.5, ended=ended)
+    result = judge_run(
+        "run", "suite.yaml", tests, left_out=[left(name) for name in not_run], started=0.5, ended=ended
+    )
     assert (result.verdict, result.cause) == verdict
     assert result.exit_code == code
     assert result.finished is (ended is not None)
     assert result.total_tests == result.passed + result.failed + result.unknown + len(result.not_run)
+    assert [each.name for each in result.left_out] == list(result.not_run) == not_run
 
 
 WEIGHT = [Cause.PRODUCT, Cause.INFRASTRUCTURE, Cause.HARNESS, Cause.CLEAN_UP, Cause.INTERRUPT]
@@ -287,7 +294,7 @@ def test_of_tests_with_the_same_verdict_the_weightier_cause_counts(more: Cause, 
 
 def test_counts_of_a_run() -> None:
     tests = [GREEN, GREEN, of(Verdict.FAIL, Cause.PRODUCT), of(Verdict.UNKNOWN, Cause.HARNESS)]
-    result = judge_run("run", "suite.yaml", tests, not_run=["late"], started=0.5, ended=9.0)
+    result = judge_run("run", "suite.yaml", tests, left_out=[left("late")], started=0.5, ended=9.0)
     assert (result.passed, result.failed, result.unknown, result.total_tests) == (2, 1, 1, 5)
     assert (result.not_run, result.duration) == (("late",), 8.5)
 
@@ -296,7 +303,7 @@ def test_a_killed_run_lasted_until_the_last_word_of_its_tests() -> None:
     running = of(Verdict.UNKNOWN, Cause.HARNESS, started=7.0).model_copy(update={"ended": None})
     assert judge_run("run", "s", [of(Verdict.PASS, ended=4.0), running], started=1.0).duration == 6.0
     assert judge_run("run", "s", [of(Verdict.PASS, ended=8.0), running], started=1.0).duration == 7.0
-    assert judge_run("run", "s", [], not_run=["one"], started=1.0).duration == 0.0
+    assert judge_run("run", "s", [], left_out=[left("one")], started=1.0).duration == 0.0
     assert judge_run("run", "s", []).duration == 0.0
 
 

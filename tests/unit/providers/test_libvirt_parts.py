@@ -20,6 +20,7 @@ from e2e_ansible.providers.libvirt.image import image_key, image_recipe
 from e2e_ansible.providers.libvirt.seed import make_seed
 from e2e_ansible.providers.libvirt.storage import Pool, Volume
 from e2e_ansible.providers.libvirt.virsh import Virsh, default_uri
+from e2e_ansible.providers.releases import Release
 
 HOSTILE = "<{{ 1 }}> & \"'"
 
@@ -28,7 +29,7 @@ def _domain(**more: object) -> Domain:
     plain: dict[str, object] = {
         "name": "d-n11",
         "accelerator": "qemu",
-        "memory_gb": 3,
+        "memory_mb": 3072,
         "vcpus": 2,
         "disks": [Disk("/p/root", "e2e-root"), Disk("/p/seed", "e2e-seed", kind="raw", readonly=True)],
         "mac": "52:54:00:00:00:01",
@@ -205,13 +206,14 @@ def test_too_many_data_disks_are_refused_before_anything_is_asked() -> None:
 
 def test_the_key_of_an_image_tells_what_is_in_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("E2E_APT_MIRROR", raising=False)
-    plain = image_key("bookworm")
+    plain = image_key(Release())
     assert plain.startswith("libvirt-bookworm-")
-    assert image_key("trixie") != plain
+    assert image_key(Release("trixie")) != plain
+    assert image_key(Release("bookworm", "16")).startswith("libvirt-bookworm-pg16-")
     monkeypatch.setenv("E2E_APT_MIRROR", "http://mirror.example/debian")
-    assert image_key("bookworm") != plain
+    assert image_key(Release()) != plain
     with pytest.raises(UsageError, match="is no Debian suite"):
-        image_recipe("Book worm")
+        image_recipe(Release("Book worm"))
 
 
 def test_a_seed_serves_cloud_init_and_our_own_image(tmp_path: Path) -> None:

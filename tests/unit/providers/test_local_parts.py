@@ -12,6 +12,7 @@ from e2e_ansible.providers.local import doctor, image, mounts
 from e2e_ansible.providers.local.cgroups import groups
 from e2e_ansible.providers.local.deployment import resolver
 from e2e_ansible.providers.registry import get_provider, provider_names
+from e2e_ansible.providers.releases import Release
 from e2e_ansible.providers.system import locked, run, tail, write_durably
 
 
@@ -95,25 +96,26 @@ def test_a_tree_with_a_mount_below_is_not_removed(tmp_path: Path, monkeypatch: p
 
 def test_the_image_name_changes_with_its_recipe(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("E2E_APT_MIRROR", raising=False)
-    plain = image.image_key("bookworm")
+    plain = image.image_key(Release())
     assert plain.startswith("bookworm-")
-    assert image.image_key("trixie") != plain
+    assert image.image_key(Release("trixie")) != plain
+    assert image.image_key(Release("bookworm", "16")).startswith("bookworm-pg16-")
     monkeypatch.setenv("E2E_APT_MIRROR", "file:///a/mirror")
-    assert image.image_key("bookworm") != plain
+    assert image.image_key(Release()) != plain
 
 
 @pytest.mark.parametrize("suite", ["", "../etc", "--help", "a b"])
 def test_a_suite_is_a_word(suite: str) -> None:
     with pytest.raises(UsageError):
-        image.image_key(suite)
+        image.image_key(Release(suite))
 
 
 def test_a_failed_build_names_its_log_and_leaves_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(image, "recipe", lambda suite: ["--no-such-option", suite])
+    monkeypatch.setattr(image, "recipe", lambda release: ["--no-such-option", release.suite])
     with pytest.raises(ProviderError, match=r"log: .*\.log") as caught:
-        image.ensure_image(tmp_path, "bookworm")
+        image.ensure_image(tmp_path, Release())
     assert caught.value.hint
     assert not [entry for entry in tmp_path.iterdir() if entry.is_dir()]
 

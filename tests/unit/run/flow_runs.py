@@ -53,12 +53,13 @@ def compiled(steps: Steps, **test: Any) -> Plan:
 class Script:
     """An engine. Steps without an act pass; `said` is what a command prints; `begun` are steps in their order.
 
-    `off` names the looks, by step and number, that see n11 off.
+    `off` names the looks, by step and number, that see n11 off. An event in `over` is set when its step has ended.
     """
 
     acts: Mapping[str, Act | int] = field(default_factory=dict)
     said: Mapping[str, str] = field(default_factory=dict)
     off: frozenset[tuple[str, int]] = frozenset()
+    over: Mapping[str, threading.Event] = field(default_factory=dict)
     begun: list[str] = field(default_factory=list)
     ended: list[str] = field(default_factory=list)
     requests: list[PlayRequest] = field(default_factory=list)
@@ -78,6 +79,8 @@ class Script:
             on_event(event)
         with self._lock:
             self.ended.append(name)
+        if name in self.over:
+            self.over[name].set()
         if cancel.is_set:
             return Outcome(ended=Ended.CANCELED, rc=None, message="interrupted")
         return Outcome(ended=Ended.COMPLETED, rc=2 if rc else 0)

@@ -57,6 +57,40 @@ FLOWS: dict[str, tuple[Steps, dict[str, int]]] = {
         [command("load", background=True), command("a"), {"step": "wait", "for": ["load"]}, command("b")],
         {},
     ),
+    "needs": (
+        [
+            command("a"),
+            command("b", needs=[]),
+            command("c", needs=["a"]),
+            command("d", needs=["b"]),
+            command("e"),
+        ],
+        {},
+    ),
+    "needs of which one fails": (
+        [
+            command("a"),
+            command("b", needs=[]),
+            command("c", needs=["a"]),
+            command("d", needs=["b"]),
+            command("e"),
+        ],
+        {"b": 1},
+    ),
+    "needs in a group with a rescue and an end": (
+        [
+            group(
+                command("a"),
+                command("b", needs=[]),
+                group(command("c"), name="g", needs=["a"]),
+                command("d", needs=["g", "b"]),
+                rescue=[command("undo"), command("redo", needs=[])],
+                **{"finally": [command("end"), command("last", needs=[]), command("very", needs=["end"])]},
+            ),
+            command("e"),
+        ],
+        {"c": 1},
+    ),
     "a watch": (
         [
             {

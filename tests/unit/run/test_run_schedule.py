@@ -8,9 +8,10 @@ from collections.abc import Callable
 import pytest
 
 from e2e_ansible.engine.protocol import Cancel
-from e2e_ansible.errors import UsageError
+from e2e_ansible.errors import HarnessError, UsageError
 from e2e_ansible.judge.result import TestResult
-from e2e_ansible.run.schedule import Job, run_jobs, within_budget
+from e2e_ansible.quota.amounts import Amounts, Budget
+from e2e_ansible.run.schedule import INTERRUPTED, STOPPED, Done, Job, run_jobs, within_budget
 from e2e_ansible.verdict import Verdict
 
 WAIT = 20
@@ -32,6 +33,7 @@ class Hall:
         self.most_nodes = 0
         self.most_tests = 0
         self.cancel = Cancel()
+        self.done = Done([])
 
     def job(
         self,
@@ -59,10 +61,14 @@ class Hall:
         self, *jobs: Job, parallel: int = 1, max_nodes: int | None = None, stop_on_error: bool = False
     ) -> list[str]:
         """The names of the tests that were run, in the order of their results."""
-        done = run_jobs(
-            jobs, parallel=parallel, max_nodes=max_nodes, stop_on_error=stop_on_error, cancel=self.cancel
+        self.done = run_jobs(
+            jobs,
+            parallel=parallel,
+            budget=Budget(nodes=max_nodes),
+            stop_on_error=stop_on_error,
+            cancel=self.cancel,
         )
-        return [each.name for each in done]
+        return [each.name for each in self.done.results]
 
 
 @pytest.fixture
@@ -135,11 +141,42 @@ def test_nothing_to_run(hall: Hall) -> None:
     assert hall.run() == []
 
 
-@pytest.mark.parametrize(("budget", "fits"), [(None, True), (3, True), (2, False)])
-def test_a_test_that_can_never_start_is_refused(budget: int | None, fits: bool) -> None:
-    sizes = [("small", 1), ("large", 3), ("other", 3)]
+@pytest.mark.parametrize(("nodes", "fits"), [(None, True), (3, True), (2, False)])
+def test_a_test_that_can_never_start_is_refused(nodes: int | None, fits: bool) -> None:
+    sizes = [("small", Amounts(1)), ("large", Amounts(3)), ("other", Amounts(3, memory_mb=4096))]
     if fits:
-        within_budget(sizes, budget)
+        within_budget(sizes, Budget(nodes=nodes), whose="it", hint="")
         return
-    with pytest.raises(UsageError, match="the budget of 2: large makes 3, other makes 3"):
-        within_budget(sizes, budget)
+    said = "larger than it: large needs 3 nodes, with a budget of 2 nodes; other needs 3 nodes"
+    with pytest.raises(UsageError, match=said):
+        within_budget(sizes, Budget(nodes=nodes), whose="it", hint="")
+
+
+def test_every_bound_that_is_too_low_is_told() -> None:
+    with pytest.raises(UsageError, match=r"8 GiB of memory, with a budget of 6 GiB of memory") as caught:
+        within_budget([("t", Amounts(1, 3000, 8192))], Budget(None, 2000, 6144), whose="it", hint="")
+    assert "3 cpus, with a budget of 2 cpus" in str(caught.value)
+
+
+# ---- one that dies, and those that are left out
+
+
+def test_a_thread_that_dies_takes_no_other_test_with_it(hall: Hall) -> None:
+    def die() -> TestResult:
+        raise SystemExit("died")
+
+    def refuse(error: Exception) -> TestResult:
+        assert isinstance(error, HarnessError)
+        assert "died" in str(error)
+        return result("dead", Verdict.FAIL)
+
+    dead = Job("dead", 1, die, refuse=refuse)
+    assert hall.run(hall.job("a"), dead, hall.job("b"), parallel=3) == ["a", "dead", "b"]
+    assert [each.verdict for each in hall.done.results] == [Verdict.PASS, Verdict.FAIL, Verdict.PASS]
+
+
+def test_it_is_told_why_tests_are_left_out(hall: Hall) -> None:
+    hall.run(hall.job("a", verdict=Verdict.FAIL), hall.job("b"), hall.job("c"), stop_on_error=True)
+    assert hall.done.left_out == {1: STOPPED, 2: STOPPED}
+    hall.run(hall.job("a", act=hall.cancel.set), hall.job("b"))
+    assert hall.done.left_out == {1: INTERRUPTED}

@@ -30,7 +30,7 @@ test_suites workflow step checks retry matrix variables parameters provider name
 custom_command description $schema keep cluster_size requirements << ${x} a/b
 """
 TEXT_WORDS = """
-init validate crash_node custom_command n11 n99 node_status:n11 node_status::: cluster_status local aws
+init validate crash_node custom_command n11 n99 node_status:n11 node_status::: cluster_status local aws ${matrix.a.x}
 ${matrix.a} ${variables.a} ${parameters.cluster_size} ${steps.a.rc} ${steps.a} $${x ${ ${} $$${steps. yes 010
 """
 KEYS = st.sampled_from(KEY_WORDS.split())

@@ -33,10 +33,10 @@ def problems(folder: Path, steps: list[dict[str, Any]], contexts: Any = None, **
 def test_sites_are_labels_of_their_nodes(tmp_path: Path) -> None:
     (plan,) = api.plan(load(tmp_path, [{"step": "init"}], clients=1))
     assert {node.name: node.labels for node in plan.nodes} == {
-        "n11": ("database", "east"),
-        "n12": ("database", "west"),
-        "n13": ("database", "west"),
-        "c11": ("client",),
+        "n11": ("database", "east", "setup_software"),
+        "n12": ("database", "west", "setup_software"),
+        "n13": ("database", "west", "setup_software"),
+        "c11": ("client", "run_stroppy", "setup_software"),
     }
 
 

@@ -30,6 +30,85 @@ def test_a_matrix_makes_a_test_of_each_combination(load: Load) -> None:
     assert suite.tests[0].positions is not None
 
 
+NAMED = """
+matrix:
+  settings:
+    small: {work_mem: 4MB, shared_buffers: 64MB}
+    large: {application_name: '$${steps.me.rc}', shared_buffers: 1GB}
+    own: {}
+  flavour: {mild: 1, hot: 2}
+parameters: {postgres_settings: '${matrix.settings}', cluster_size: '${matrix.flavour}'}
+"""
+
+
+def test_a_matrix_may_name_its_values(load: Load) -> None:
+    suite = load(NAMED + "workflow: [{step: init}]", "s.yaml")
+    assert [test.name for test in suite.tests] == [
+        "s[settings=small,flavour=mild]", "s[settings=small,flavour=hot]", "s[settings=large,flavour=mild]",
+        "s[settings=large,flavour=hot]", "s[settings=own,flavour=mild]", "s[settings=own,flavour=hot]",
+    ]  # fmt: skip
+    given = [test.entry.parameters for test in suite.tests]
+    assert [each.cluster_size for each in given] == [1, 2, 1, 2, 1, 2]
+    assert given[0].postgres_settings == {"work_mem": "4MB", "shared_buffers": "64MB"}
+    assert given[2].postgres_settings["shared_buffers"] == "1GB"
+    assert given[4].postgres_settings == {}
+
+
+def test_one_value_of_a_named_choice_is_named_with_a_dot(load: Load) -> None:
+    head = "matrix: {settings: {small: {work_mem: 4MB, port: 1}}}\n"
+    words = command(load, head, "${matrix.settings.work_mem}!", "p${matrix.settings.port}")
+    assert words == ("4MB!", "p1")
+
+
+NAMED_BAD = [
+    ("'${matrix.settings} x'", "'${matrix.settings}' is a mapping, not a single value (put nothing beside it)"),
+    ("'${matrix.settings.work_mum}'", "unknown matrix value 'settings.work_mum' in '${matrix.settings.work_mum}'"
+        " (did you mean 'settings.work_mem'?)"),
+    ("'${matrix.setings}'", "unknown matrix value 'setings' in '${matrix.setings}' (did you mean 'settings'?)"),
+    ("'${matrix.settings}'", "item 1 of 'custom_command' must be text, not a mapping"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("word", "said"), NAMED_BAD)
+def test_a_wrong_use_of_a_named_choice_is_told_where_it_stands(
+    word: str, said: str, problems: Problems
+) -> None:
+    head = "matrix: {settings: {small: {work_mem: 4MB}}}\nworkflow:\n- step: custom_command\n"
+    assert problems(head + f"  custom_command: [{word}]\n") == [f"suite.yaml:4:20: {said}"]
+
+
+def test_a_value_that_one_choice_lacks_is_told(problems: Problems) -> None:
+    head = "matrix:\n  s: {small: {a: x}, large: {a: x, b: y}}\ndescription: '${matrix.s.b}'\n"
+    (problem,) = problems(head + "workflow: [{step: init}]")
+    assert problem == "suite.yaml:3:14: unknown matrix value 's.b' in '${matrix.s.b}' (did you mean 's.a'?)"
+
+
+MALFORMED = [
+    ("{a: {}}", "1:13: 'matrix.a' must have at least 1 item"),
+    ("{a: {x: [1]}}", "1:17: 'matrix.a.x' must be text, a number, true or false, not a list"),
+    ("{a: {x: {y: {z: 1}}}}", "1:21: 'matrix.a.x.y' must be text, a number, true or false, not a mapping"),
+    ("{a: {x: null}}", "1:17: 'matrix.a.x' must be text, a number, true or false, not nothing"),
+    ("{a: {x y: 1}}", "1:14: 'x y' is not a name"),
+    ("{a: [{b: 1}]}", "1:14: item 1 of 'matrix.a' must be text, a number, true or false, not a mapping"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("matrix", "said"), MALFORMED)
+def test_a_malformed_matrix_is_told_once(matrix: str, said: str, problems: Problems) -> None:
+    head = f"matrix: {matrix}\ndescription: '${{matrix.a}} ${{matrix.a.x}}'\nworkflow: [{{step: init}}]"
+    (problem,) = problems(head)
+    assert problem.startswith(f"suite.yaml:{said}")
+
+
+def test_a_mapping_cannot_be_put_in_too_often(problems: Problems) -> None:
+    many = ", ".join(f"k{number}: 1" for number in range(190))
+    words = ", ".join(["'${matrix.s}'"] * 6000)
+    (problem,) = problems(
+        f"matrix: {{s: {{one: {{{many}}}}}}}\nworkflow: [{{step: custom_command, custom_command: [{words}]}}]"
+    )
+    assert "the matrix makes 1 tests of 6" in problem
+
+
 def test_references_are_put_into_text_and_keep_their_type_alone(load: Load) -> None:
     head = "variables: {size: 2, f: 1.5, b: true, t: x}\nparameters: {cluster_size: '${variables.size}'}\n"
     words = command(
@@ -84,7 +163,7 @@ BAD = [
     ("", "${parameters.clustersize}", "unknown parameter 'clustersize' in '${parameters.clustersize}' (did you mean"
         " 'cluster_size'?)"),
     ("", "${parameters.instance_type}", "'${parameters.instance_type}' has no value in this test"),
-    ("parameters: {postgres_settings: {a: b}}", "${parameters.postgres_settings}",
+    ("parameters: {postgres_settings: {work_mem: 4MB}}", "${parameters.postgres_settings}",
         "'${parameters.postgres_settings}' is a mapping, not a single value"),
     ("", "${HOME}", "unknown reference '${HOME}' (write $${HOME} if it is text)"),
     ("", "${varables.x}", "unknown reference '${varables.x}' (did you mean '${variables.x}'?)"),

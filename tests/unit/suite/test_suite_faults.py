@@ -55,7 +55,8 @@ def only(found: tuple[Problem, ...]) -> str:
         ({"target": "label:databse"}, "there is no target 'label:databse'; did you mean 'label:database'?"),
         (
             {"target": "label:client"},
-            "there is no target 'label:client'; known: all, label:database, majority, minority, "
+            "there is no target 'label:client'; known: all, label:database, label:setup_software, majority, "
+            "minority, "
             "n11, n12, n13, one, primary, random, replica",
         ),
         ({"target": "n19"}, "this test has no node 'n19'; its nodes are n11 to n13"),

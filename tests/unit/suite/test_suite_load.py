@@ -68,8 +68,8 @@ def test_a_named_test_knows_its_place_and_its_values_theirs(load: Load) -> None:
 
 
 def test_keys_in_pointers_are_escaped(load: Load) -> None:
-    text = workflow("step: init", head="parameters: {postgres_settings: {a/b~c: 1}}\n")
-    assert "/parameters/postgres_settings/a~1b~0c" in load(text).tests[0].positions
+    text = workflow("step: init", head="parameters: {postgres_settings: {a/b~c.d: 1}}\n")
+    assert "/parameters/postgres_settings/a~1b~0c.d" in load(text).tests[0].positions
 
 
 @pytest.mark.parametrize(("stem", "name"), [("my suite", "my-suite"), ("--", "suite"), ("x" * 99, "x" * 80)])

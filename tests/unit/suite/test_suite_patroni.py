@@ -27,10 +27,10 @@ def test_clients_are_the_last_nodes_and_have_no_database() -> None:
     (test,) = read(cluster_size=2, database="patroni", clients=2).tests
     assert test.nodes == ("n11", "n12", "c11", "c12")
     assert test.entry.labels == {
-        "n11": ("database",),
-        "n12": ("database",),
-        "c11": ("client",),
-        "c12": ("client",),
+        "n11": ("database", "setup_software"),
+        "n12": ("database", "setup_software"),
+        "c11": ("client", "run_stroppy", "setup_software"),
+        "c12": ("client", "run_stroppy", "setup_software"),
     }
 
 

@@ -1,0 +1,1 @@
+"""Who may make how many nodes on this machine: one ledger for all runs, with turns in order."""

@@ -1,0 +1,1 @@
+"""What settings PostgreSQL has, as real servers said it; see `record`."""
