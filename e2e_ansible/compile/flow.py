@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -207,6 +208,14 @@ class _Walk:
         self._end_background([step_id for step_id in ids if step_id in self._running], state)
         return FlowWait(steps=tuple(ids), source=step.source)
 
+    @contextmanager
+    def _perhaps(self, perhaps: bool = True) -> Iterator[None]:
+        """What ran in the background before may run after this as well: nobody knows whether a wait was reached."""
+        before = dict(self._running)
+        yield
+        if perhaps:
+            self._running = {**before, **self._running}
+
     def _group(self, step: Step | Shape, shape: Shape, state: Away) -> FlowGroup:
         self._groups += 1
         name = (step.options.name or "") if isinstance(step, Step) else ""
@@ -214,7 +223,8 @@ class _Walk:
         group_id = f"group-{self._groups}{suffix}"
         when = self._condition(step) if isinstance(step, Step) else None
         self._depth += 1
-        body, rescue, final, after = self._parts(shape, state)
+        with self._perhaps(when is not None or shape.on_rescue == "continue"):
+            body, rescue, final, after = self._parts(shape, state)
         self._depth -= 1
         state.away = after if when is None else after | state.away
         if name:
@@ -240,7 +250,8 @@ class _Walk:
         # Nobody knows how far the body came, nor the rescue.
         rescued = Away(state.away | inner.away | inner.took)
         self._phase = phase  # a step in the body may have had one of its own
-        rescue = self.sequence(shape.rescue, rescued)
+        with self._perhaps():
+            rescue = self.sequence(shape.rescue, rescued)
         begun = rescued.away | inner.away | rescued.took
         ending = Away(set(begun))
         final = self.sequence(shape.final, ending)

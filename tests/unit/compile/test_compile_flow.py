@@ -118,6 +118,22 @@ def test_a_watch_counts_with_what_the_steps_take_away(words: Vocabulary) -> None
         ([group(stop("n12"), start("n12"), parallel=True)], "n12 is taken away or brought back"),
         ([group(stop("n12"), group(stop("n12")), parallel=True)], "n12 is taken away or brought back"),
         ([stop("n12", background=True), stop("n12")], "n12 is taken away or brought back"),
+        (
+            [stop("n12", background=True, name="x"), group(LOOK, rescue=[WAIT]), stop("n12")],
+            "n12 is taken away or brought back",
+        ),
+        (
+            [stop("n12", background=True, name="x"), group(WAIT, when="a == b"), stop("n12")],
+            "n12 is taken away or brought back",
+        ),
+        (
+            [
+                stop("n12", background=True, name="x"),
+                group(LOOK, WAIT, rescue=[{**LOOK, "name": "again"}], on_rescue="continue"),
+                stop("n12"),
+            ],
+            "n12 is taken away or brought back",
+        ),
         ([group(fault("crash", "n12"), heal("crash"), parallel=True)], "n12 is taken away or brought back"),
         ([group({"step": "destroy"}, LOOK, parallel=True)], "nothing can run at the same time"),
         ([{"step": "destroy", "background": True}], "nothing can run at the same time"),
@@ -127,6 +143,11 @@ def test_what_cannot_run_at_the_same_time(words: Vocabulary, steps: Sequence[Any
     with pytest.raises(SuiteError, match=rf"^s\.json:\d+:\d+: .*{words_}") as caught:
         plan(words, *steps)
     assert {problem.line for problem in caught.value.problems} != {1}
+
+
+def test_a_step_that_was_perhaps_waited_for_can_be_waited_for_again(words: Vocabulary) -> None:
+    back = stop("n12", background=True, name="x")
+    assert plan(words, back, group(LOOK, rescue=[WAIT]), WAIT, stop("n12")).steps
 
 
 @pytest.mark.parametrize(

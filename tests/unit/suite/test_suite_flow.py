@@ -88,6 +88,10 @@ def test_a_reference_to_what_has_run(steps: list[Any]) -> None:
             {"step": "wait", "for": ["laod"]},
             "no step named 'laod' runs in the background here (did you mean 'load'?)",
         ),
+        (
+            {"step": "wait", "for": ["load"], "when": "passed first"},
+            "a wait has no condition of its own; put it into a group with this 'when'",
+        ),
         (group(command(), fnally=[]), "unknown key 'fnally' in step 'group' (did you mean 'finally'?)"),
         (group({"step": "stop_nod"}), "unknown step type 'stop_nod' (did you mean 'stop_node'?)"),
         (group({"step": "stop_node", "target_node": "n99"}), "this test has no node 'n99'"),
