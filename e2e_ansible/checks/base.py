@@ -10,7 +10,8 @@ from functools import cached_property
 from e2e_ansible.judge.operations import History, history
 from e2e_ansible.nodes.observation import NodeObservation, Observation
 from e2e_ansible.oracle.history import Record
-from e2e_ansible.suite.model import Contexts, Database
+from e2e_ansible.suite.model import Contexts
+from e2e_ansible.suite.parameters import Database
 
 __all__ = ["SECONDS", "Check", "Outcome", "Ranges", "Situation", "failed", "passed", "unknown"]
 

@@ -12,7 +12,8 @@ from e2e_ansible.steps.client_plan import ClientPlan
 from e2e_ansible.steps.group import OnRescue
 from e2e_ansible.steps.judgement import Judgement, Replay
 from e2e_ansible.suite.condition import Condition
-from e2e_ansible.suite.model import Contexts, Database, Keep, Requirements, SourceRef
+from e2e_ansible.suite.model import Contexts, Keep, Requirements, SourceRef
+from e2e_ansible.suite.parameters import Database
 
 __all__ = ["FlowGroup", "FlowItem", "FlowStep", "FlowWait", "Plan", "PlannedNode", "PlannedStep"]
 

@@ -16,7 +16,8 @@ from e2e_ansible.pytest_plugin.settings import Settings
 from e2e_ansible.report.notice import Notice, RunStarted
 from e2e_ansible.run.engines import open_engine
 from e2e_ansible.suite.load import load_suite
-from e2e_ansible.suite.model import Contexts, Scalar, Suite, Test
+from e2e_ansible.suite.model import Contexts, Suite, Test
+from e2e_ansible.suite.parameters import Scalar
 
 __all__ = ["Harness"]
 

@@ -13,7 +13,8 @@ import pytest
 
 from e2e_ansible.pytest_plugin.options import OPTIONS, read
 from e2e_ansible.soak.options import COOLDOWN_SECONDS, SoakOptions
-from e2e_ansible.suite.model import Contexts, Keep, Scalar
+from e2e_ansible.suite.model import Contexts, Keep
+from e2e_ansible.suite.parameters import Scalar
 
 __all__ = ["Settings"]
 

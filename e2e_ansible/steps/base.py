@@ -26,7 +26,8 @@ from typing import Any, ClassVar, Generic, TypeVar
 from e2e_ansible.providers.capabilities import Requirement
 from e2e_ansible.steps.client_plan import ClientPlan
 from e2e_ansible.steps.judgement import Judgement, Replay
-from e2e_ansible.suite.model import Contexts, Parameters, StepOptions
+from e2e_ansible.suite.model import Contexts, StepOptions
+from e2e_ansible.suite.parameters import Parameters
 
 __all__ = ["CompileContext", "CompiledStep", "Play", "StepType", "Unsafe", "play"]
 

@@ -10,7 +10,8 @@ from typing import Annotated, Any, ClassVar, Literal, TypeVar
 from pydantic import Field, field_validator, model_validator
 
 from e2e_ansible.steps.base import CompileContext, CompiledStep, StepType
-from e2e_ansible.suite.model import Name, Scalar, Step, StepOptions
+from e2e_ansible.suite.model import Name, Step, StepOptions
+from e2e_ansible.suite.parameters import Scalar
 
 __all__ = ["CompositeOptions", "Composition", "Group", "GroupOptions", "OnRescue", "Shape", "Steps"]
 

@@ -14,7 +14,8 @@ from e2e_ansible.steps.services import backup_plays, exporter_plays, proxy_plays
 from e2e_ansible.steps.stroppy_install import stroppy_install
 from e2e_ansible.steps.targets import nodes_of
 from e2e_ansible.suite.labels import DATABASE, RUN_STROPPY
-from e2e_ansible.suite.model import Parameters, StepOptions
+from e2e_ansible.suite.model import StepOptions
+from e2e_ansible.suite.parameters import Parameters
 from e2e_ansible.verdict import Cause
 
 __all__ = ["Install", "InstallOptions", "Service"]

@@ -19,7 +19,7 @@ from e2e_ansible.steps.base import CompileContext, CompiledStep, StepType
 from e2e_ansible.steps.load import CONTROLLER, LoadStepOptions, LoadTask, load_step, place_of
 from e2e_ansible.steps.stroppy_install import PINNED_COMMIT, stroppy_environment
 from e2e_ansible.suite.labels import RUN_STROPPY
-from e2e_ansible.suite.model import Parameters
+from e2e_ansible.suite.parameters import Parameters
 from e2e_ansible.suite.stroppy import StroppySource
 
 __all__ = ["MODULES", "STARTER", "RunStroppy", "RunStroppyOptions"]

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from e2e_ansible.nodes.services import proxy_nodes, repository_node
 from e2e_ansible.steps.base import CompileContext, Play, play
-from e2e_ansible.suite.model import BackupOptions, Parameters
+from e2e_ansible.suite.parameters import BackupOptions, Parameters
 
 __all__ = [
     "archive_settings",

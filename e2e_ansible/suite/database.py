@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from e2e_ansible.providers.releases import VERSIONS, server_version
 from e2e_ansible.suite.existing import lint_existing
 from e2e_ansible.suite.findings import Findings
-from e2e_ansible.suite.model import Parameters, TestEntry
+from e2e_ansible.suite.model import TestEntry
+from e2e_ansible.suite.parameters import Parameters
 from e2e_ansible.suite.settings import wrong_setting
 from e2e_ansible.suite.value import Place, Value, at
 from e2e_ansible.suite.workflow import TypedStep

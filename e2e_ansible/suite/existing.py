@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from e2e_ansible.checks.registry import is_built_in
 from e2e_ansible.suite.findings import Findings
-from e2e_ansible.suite.model import Parameters, TestEntry
+from e2e_ansible.suite.model import TestEntry
+from e2e_ansible.suite.parameters import Parameters
 from e2e_ansible.suite.value import Value, at, shown
 from e2e_ansible.suite.workflow import TypedStep, all_steps
 

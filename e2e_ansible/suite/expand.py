@@ -11,7 +11,8 @@ from e2e_ansible.names import nearest
 from e2e_ansible.suite.condition import ConditionError, parse_condition
 from e2e_ansible.suite.findings import Findings
 from e2e_ansible.suite.matrix import Axes, Choice, is_scalar, literal, matrix_axes, scope_of
-from e2e_ansible.suite.model import Contexts, Parameters, Scalar
+from e2e_ansible.suite.model import Contexts
+from e2e_ansible.suite.parameters import Parameters, Scalar
 from e2e_ansible.suite.reference import STEPS, Reference, escape, split_text
 from e2e_ansible.suite.value import Value, shown
 

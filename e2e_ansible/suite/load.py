@@ -22,7 +22,8 @@ from e2e_ansible.suite.expand import Expanded, expand
 from e2e_ansible.suite.findings import Findings
 from e2e_ansible.suite.lint import lint
 from e2e_ansible.suite.machines import lint_machines
-from e2e_ansible.suite.model import Contexts, Scalar, SourceRef, Step, Suite, Test, TestEntry
+from e2e_ansible.suite.model import Contexts, SourceRef, Step, Suite, Test, TestEntry
+from e2e_ansible.suite.parameters import Scalar
 from e2e_ansible.suite.value import Place, Value, plain, shown
 from e2e_ansible.suite.vocabulary import Vocabulary
 from e2e_ansible.suite.workflow import TypedStep, read_workflow

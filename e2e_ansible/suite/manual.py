@@ -18,7 +18,8 @@ from e2e_ansible.checks.base import Check
 from e2e_ansible.providers.capabilities import Cell, Requirement
 from e2e_ansible.providers.registry import provider_names
 from e2e_ansible.steps.base import CompileContext, StepType
-from e2e_ansible.suite.model import Parameters, Requirements, StepOptions, TestEntry
+from e2e_ansible.suite.model import Requirements, StepOptions, TestEntry
+from e2e_ansible.suite.parameters import Parameters
 from e2e_ansible.suite.vocabulary import Vocabulary
 
 __all__ = ["manual", "page"]

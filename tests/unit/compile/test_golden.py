@@ -16,8 +16,9 @@ from pydantic import BaseModel
 
 from e2e_ansible.compile.plan import Plan
 from e2e_ansible.suite.complaint import field_names
-from e2e_ansible.suite.model import Parameters, Requirements, Retry
+from e2e_ansible.suite.model import Requirements, Retry
 from e2e_ansible.suite.model import TestEntry as Entry
+from e2e_ansible.suite.parameters import Parameters
 from e2e_ansible.suite.vocabulary import Vocabulary
 
 SCHEMA = Path(__file__).parents[3] / "docs" / "schema" / "suite.schema.json"

@@ -11,7 +11,7 @@ from e2e_ansible.nodes.look import Wanted, look
 from e2e_ansible.nodes.probe import SECTIONS
 from e2e_ansible.steps.base import CompileContext
 from e2e_ansible.steps.validate import Validate, ValidateOptions
-from e2e_ansible.suite.model import Parameters
+from e2e_ansible.suite.parameters import Parameters
 
 
 def asked(wanted: Wanted) -> tuple[tuple[str, ...], dict[str, Any]]:

@@ -25,7 +25,7 @@ from e2e_ansible.steps.run_stroppy import RunStroppy, RunStroppyOptions
 from e2e_ansible.steps.stroppy_install import PINNED_COMMIT, stroppy_environment, stroppy_install
 from e2e_ansible.suite.coverage import CoverageOptions
 from e2e_ansible.suite.load import load_suite, parse_suite
-from e2e_ansible.suite.model import Parameters
+from e2e_ansible.suite.parameters import Parameters
 from e2e_ansible.verdict import Cause
 
 GOOD = "a" * 64

@@ -12,7 +12,7 @@ from e2e_ansible.steps.base import CompileContext, CompiledStep, Unsafe
 from e2e_ansible.steps.judgement import Replay
 from e2e_ansible.steps.run_load import RunLoad, RunLoadOptions
 from e2e_ansible.steps.run_pgbench import RunPgbench, RunPgbenchOptions
-from e2e_ansible.suite.model import Parameters
+from e2e_ansible.suite.parameters import Parameters
 
 DATABASES = ("n11", "n12")
 

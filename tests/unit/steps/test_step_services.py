@@ -12,7 +12,7 @@ from e2e_ansible.nodes.services import proxy_nodes, repository_node
 from e2e_ansible.steps.base import CompileContext
 from e2e_ansible.steps.services import archive_settings, service_plays
 from e2e_ansible.suite.load import load_suite
-from e2e_ansible.suite.model import Parameters
+from e2e_ansible.suite.parameters import Parameters
 
 NODES = ("n11", "n12", "n13")
 

@@ -16,7 +16,8 @@ from e2e_ansible.steps import base, registry
 from e2e_ansible.steps.base import CompileContext, CompiledStep, StepType, play
 from e2e_ansible.steps.judgement import Replay
 from e2e_ansible.steps.registry import register, step_types
-from e2e_ansible.suite.model import Parameters, StepOptions
+from e2e_ansible.suite.model import StepOptions
+from e2e_ansible.suite.parameters import Parameters
 from e2e_ansible.verdict import Cause, Verdict
 
 NODES = ("n11", "n12", "n13")
