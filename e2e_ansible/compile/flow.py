@@ -79,6 +79,7 @@ class _Walk:
         self.problems: list[Problem] = []
         self._test = test
         self._labels = labels
+        self._nodes = test.nodes
         self._types = step_types
         self._width = max(2, len(str(sum(1 for _ in played(test.steps, step_types)))))
         self._names: dict[str, str] = {}
@@ -189,7 +190,7 @@ class _Walk:
             self._felled.pop(node, None)
             if compiled.faults:
                 self._felled[node] = compiled.faults
-        for index, made in enumerate(self.made):
+        for index, made in enumerate(self.made) if self._running else ():
             if made.id in self._running:
                 away = self._ordered({*made.away, *compiled.takes_away})
                 self.made[index] = replace(made, away=away)
@@ -284,14 +285,14 @@ class _Walk:
         return tuple(items)
 
     def _refuse_same_nodes(self, branches: Sequence[Away]) -> None:
-        for node, first, late in conflicts(branches, self._test.nodes):
+        for node, first, late in conflicts(branches, self._nodes):
             text = f"{node} is taken away or brought back by steps that run at the same time"
             self._complain(late, text, f"the other one is on line {first.source.line}")
 
     def _refuse_missing_nodes(self, step: Step, compiled: CompiledStep, state: Away) -> None:
         """What sets up something on nodes begins when they have been made."""
         sets_up = compiled.judgement.transient_retries and not compiled.brings_back
-        nodes = set(self._test.nodes)
+        nodes = set(self._nodes)
         if sets_up and nodes & set(compiled.hosts) and nodes <= state.away:
             hint = "put it behind the step that makes them, and among its 'needs' if it has any"
             self._complain(step, "the nodes may not be there yet when this step begins", hint)
@@ -320,7 +321,7 @@ class _Walk:
         test = self._test
         return CompileContext(
             provider=test.entry.provider,
-            nodes=test.nodes,
+            nodes=self._nodes,
             labels=self._labels,
             parameters=test.entry.parameters,
             primary=test.primary,
@@ -331,4 +332,4 @@ class _Walk:
 
     def _ordered(self, nodes: Iterable[str]) -> tuple[str, ...]:
         there = set(nodes)
-        return tuple(node for node in self._test.nodes if node in there)
+        return tuple(node for node in self._nodes if node in there)
