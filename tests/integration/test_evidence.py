@@ -98,7 +98,7 @@ def test_logs_are_there_before_anything_is_destroyed(desk: Desk) -> None:
     (test,) = desk.result().tests
     entries = (desk.newest() / test.folder / "journal.jsonl").read_text().splitlines()
     kinds = [json.loads(line)["kind"] for line in entries]
-    assert kinds[-3:] == ["evidence", "clean_up_ended", "test_ended"]
+    assert kinds[-4:] == ["evidence", "clean_up_ended", "quota_released", "test_ended"]
     assert (desk.newest() / test.folder / "evidence/n11/journal.txt").stat().st_size > 0
     assert traces(desk.newest()) == []
 
