@@ -90,7 +90,7 @@ def test_a_test_larger_than_the_budget_is_refused(desk: Desk) -> None:
     suite = written(desk, small=on_controller("true"), large=one_test([{"step": "deploy"}], size=5))
     done = desk.call("run", suite, "--max-nodes", "4")
     assert done.code == 2
-    assert "more nodes than the budget of 4: large makes 5" in done.said
+    assert "large needs 5 nodes, with a budget of 4 nodes" in done.said
     assert not desk.runs.exists()
 
 
