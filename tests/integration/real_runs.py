@@ -74,7 +74,9 @@ def deployment_traces(deployment: str, home: Path | None = None) -> list[str]:
     words = [_said("ip", "-brief", "link"), _said("nft", "list", "tables"), Path("/proc/mounts").read_text()]
     lines = [line for text in words for line in text.splitlines() if tag in line or deployment in line]
     lines += [str(path) for path in (home / "deployments").glob(f"*{deployment}*")]
-    lines += [str(path) for path in Path("/sys/fs/cgroup").glob(f"**/*{tag}*")]
+    # Groups of others may go while this walks, which Path.glob does not stand.
+    groups = (f"{top}/{name}" for top, names, _ in os.walk("/sys/fs/cgroup") for name in names)
+    lines += [group for group in groups if tag in Path(group).name]
     return lines + [str(path) for path in Path("/run/systemd/nspawn/propagate").glob(f"{tag}-*")]
 
 

@@ -106,7 +106,9 @@ def traces(record: DeploymentRecord, home: Path) -> str:
         line for line in (links + tables + mounts).splitlines() if record.tag in line or record.id in line
     ]
     lines += [str(process.pid) for process in processes.marked({"E2E_DEPLOYMENT": record.id})]
-    lines += [str(path) for path in Path("/sys/fs/cgroup").glob(f"**/e2e-{record.tag}-*")]
+    # Groups of others may go while this walks, which Path.glob does not stand.
+    groups = (f"{top}/{name}" for top, names, _ in os.walk("/sys/fs/cgroup") for name in names)
+    lines += [group for group in groups if Path(group).name.startswith(f"e2e-{record.tag}-")]
     lines += [str(path) for path in (home / "deployments").glob(f"*{record.id}*")]
     return "\n".join(lines)
 

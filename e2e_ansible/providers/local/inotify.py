@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
+import time
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from e2e_ansible.deadline import Deadline
@@ -16,6 +18,9 @@ INSTANCES_PER_NODE = 8
 _LIMIT = Path("/proc/sys/fs/inotify/max_user_instances")
 _PROC = Path("/proc")
 _WAIT_SECONDS = 60
+_BOOTING = Path("/run/lock/e2e-ansible-booting")
+_BOOT_SECONDS = 8
+_WORDS = 2
 
 
 def limit() -> int:
@@ -38,16 +43,44 @@ def _instances(process: Path) -> Iterator[Path]:
                     yield descriptor
 
 
-def await_room(nodes: int, *, seconds: float = _WAIT_SECONDS, proc: Path = _PROC) -> None:
-    """Wait until there is room for so many nodes more; others may be about to go.
+def await_room(
+    nodes: int, *, seconds: float = _WAIT_SECONDS, proc: Path = _PROC, booting: Path = _BOOTING
+) -> None:
+    """Wait until there is room for so many nodes more, and take it; others may be about to go.
+
+    A node takes its instances while it boots, so what was granted counts for as long as that takes. `booting` is
+    the list of these grants, which all runs of the machine share.
 
     Raises:
         ProviderError: there was none for `seconds`.
     """
     most = limit()
     wanted = nodes * INSTANCES_PER_NODE
-    if not Deadline(seconds).wait_for(lambda: taken(proc) + wanted <= most, 1):
+
+    def taken_it() -> bool:
+        with _grants(booting) as grants:
+            fits = taken(proc) + sum(number for _, number in grants) + wanted <= most
+            if fits:
+                grants.append((time.monotonic(), wanted))
+        return fits
+
+    if not Deadline(seconds).wait_for(taken_it, 1):
         raise ProviderError(
             f"{taken(proc)} of {most} inotify instances are in use, and {nodes} nodes need up to {wanted}",
             hint="end other nodes, or: sysctl fs.inotify.max_user_instances=1024",
         )
+
+
+@contextmanager
+def _grants(file: Path) -> Iterator[list[tuple[float, int]]]:
+    """When each was given, in seconds since boot, and how many; the old ones are gone. Locked until it is written."""
+    with file.open("a+", encoding="ascii") as opened:
+        fcntl.flock(opened, fcntl.LOCK_EX)
+        opened.seek(0)
+        now = time.monotonic()
+        lines = (line.split() for line in opened.read().splitlines())
+        known = [(float(line[0]), int(line[1])) for line in lines if len(line) == _WORDS]
+        grants = [(at, number) for at, number in known if 0 <= now - at < _BOOT_SECONDS]
+        yield grants
+        opened.truncate(0)
+        opened.writelines(f"{at} {number}\n" for at, number in grants)
