@@ -2,6 +2,7 @@
 
     python -m benchmarks [SECTION ...] [--quick]
 
+A named section takes the place of what stands there, if that was measured with the same versions and cores.
 Run it as root on a machine that does nothing else. Everything it talks to is on this machine: an sshd of its own on
 the loopback, and local nodes.
 """
@@ -90,18 +91,29 @@ def main() -> None:
     unknown = [name for name in options.sections if name not in SECTIONS]
     if unknown:
         parser.error(f"no section {', '.join(unknown)}; there are {', '.join(SECTIONS)}")
-    parts = [_head()]
+    parts: dict[str, str] = {}
     with tempfile.TemporaryDirectory(prefix="bench-", dir="/tmp") as place:
         for name in options.sections or SECTIONS:
             print(f"measuring {name}", flush=True)
-            part = (
-                f"## {SECTIONS[name].title}\n\n{SECTIONS[name].measure(Path(place) / name, options.quick)}\n"
-            )
-            print(f"\n{part}", flush=True)
-            parts.append(part)
-    if not options.quick and not options.sections:
-        RESULTS.write_text("\n".join(parts))
-        print(f"written to {RESULTS}")
+            found = SECTIONS[name].measure(Path(place) / name, options.quick).strip()
+            parts[name] = f"## {SECTIONS[name].title}\n\n{found}\n"
+            print(f"\n{parts[name]}", flush=True)
+    if not options.quick:
+        _write(parts)
+
+
+def _write(parts: Mapping[str, str]) -> None:
+    """Into the results, in the order of the sections; those that were not measured now stay as they are."""
+    head = _head()
+    standing = RESULTS.read_text() if RESULTS.exists() else head
+    if parts.keys() != SECTIONS.keys() and not standing.startswith(head):
+        print(f"not written: {RESULTS.name} was measured with other versions or cores")
+        return
+    titled = {part.partition("\n")[0]: f"## {part.strip()}\n" for part in standing.split("\n## ")[1:]}
+    found = {name: titled[section.title] for name, section in SECTIONS.items() if section.title in titled}
+    found.update(parts)
+    RESULTS.write_text("\n".join([head, *(found[name] for name in SECTIONS if name in found)]))
+    print(f"written to {RESULTS}")
 
 
 def _head() -> str:

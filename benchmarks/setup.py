@@ -14,10 +14,12 @@ import yaml
 from benchmarks.measure import Times, table
 from e2e_ansible import api
 from e2e_ansible.compile.course import Course, course_of
+from e2e_ansible.engine.name import EngineName
 from e2e_ansible.judge.result import RunResult
 from e2e_ansible.providers.home import default_home
 from e2e_ansible.providers.local.record import Store
 from e2e_ansible.report.notice import Notice, StepEnded, StepStarted, TestStarted
+from e2e_ansible.run.engines import open_engine
 
 __all__ = ["setup"]
 
@@ -35,16 +37,21 @@ _HEAD = ["set-up", "wall, s", "steps summed, s", "processor, s", "cores busy", "
 
 
 def setup(folder: Path, rounds: int) -> str:
-    """The same steps in one run: by what they need, one by one, and one by one on one node after the other."""
+    """The same steps in one run: by what they need, one by one, and one by one on one node after the other.
+
+    The last two also with a process of ansible-runner for each step (cold), as who writes playbooks would run them.
+    """
     folder.mkdir(parents=True)
     suite = folder / "setup.yaml"
-    tests = {name: _test(list(steps)) for name, steps in _cases().items()}
+    cases = _cases()
+    tests = {name: _test(case.steps) for name, case in cases.items()}
     suite.write_text(yaml.safe_dump({"test_suites": tests}, sort_keys=False))
     taken: dict[str, list[_Taken]] = {name: [] for name in tests}
     for number in range(-1, rounds):  # the first round fetches packages and makes the image
         for name, plan in zip(tests, api.plan(api.load(suite, provider="local")), strict=True):
             watch = _Watch()
-            result = api.run([plan], runs=folder / "runs", listeners=[watch])
+            with open_engine(cases[name].engine) as engine:
+                result = api.run([plan], runs=folder / "runs", listeners=[watch], engine=engine)
             if number >= 0:
                 taken[name].append(_taken(result, watch))
     (graph,) = api.plan(api.load(suite, provider="local"), tests=["graph"])
@@ -180,8 +187,20 @@ def _middle(values: Iterable[float]) -> float:
     return statistics.median(values)
 
 
-def _cases() -> Mapping[str, Iterator[dict[str, Any]]]:
-    return {"graph": _graph(), "one-by-one": _listed(), "node-by-node": _node_by_node()}
+@dataclass(frozen=True)
+class _Case:
+    steps: list[dict[str, Any]]
+    engine: EngineName = EngineName.WARM
+
+
+def _cases() -> Mapping[str, _Case]:
+    return {
+        "graph": _Case(list(_graph())),
+        "one-by-one": _Case(list(_listed())),
+        "one-by-one-cold": _Case(list(_listed()), EngineName.COLD),
+        "node-by-node": _Case(list(_node_by_node())),
+        "node-by-node-cold": _Case(list(_node_by_node()), EngineName.COLD),
+    }
 
 
 def _test(steps: list[dict[str, Any]]) -> dict[str, Any]:
