@@ -21,6 +21,7 @@ from e2e_ansible.cli.app import app
 from e2e_ansible.cli.manual import EXAMPLES, manual
 from e2e_ansible.judge.result import CheckResult, Failure, Proof, RunResult, StepResult, TestResult
 from e2e_ansible.report.notice import Notice
+from e2e_ansible.steps.registry import step_types
 from e2e_ansible.suite.load import parse_suite
 from e2e_ansible.verdict import Cause, Status, Verdict, exit_code
 
@@ -173,6 +174,11 @@ def test_every_verdict_cause_and_status_is_told() -> None:
     assert {*Verdict, *Status, *Cause} <= words
     for cause in Cause:
         assert re.search(rf"^\| `{cause}` \| .* \| {exit_code(Verdict.FAIL, cause)} \|$", text, re.MULTILINE)
+
+
+def test_the_readme_tells_every_step() -> None:
+    words = set(re.findall(r"`(\w+)`", (REPOSITORY / "README.md").read_text()))
+    assert set(step_types()) - words == set()
 
 
 def test_the_readme_tells_every_exit_code_as_the_reference_does(desk: Desk) -> None:
