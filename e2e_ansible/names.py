@@ -92,7 +92,9 @@ def nearest(wrong: str, known: Iterable[str]) -> str | None:
     for word in (shape, *_MEANT.get(shape, ())):
         if word in by_shape:
             return by_shape[word]
-    close = difflib.get_close_matches(shape, list(by_shape), n=1, cutoff=_ALIKE)
+    begun = [name for name in by_shape if name.startswith(f"{shape}_")]
+    close = begun if len(begun) == 1 else []
+    close = close or difflib.get_close_matches(shape, list(by_shape), n=1, cutoff=_ALIKE)
     if close:
         return by_shape[close[0]]
     meant = {key: by_shape[word] for key, words in _MEANT.items() for word in words if word in by_shape}

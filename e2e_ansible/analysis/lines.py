@@ -24,16 +24,24 @@ __all__ = [
 _DIGITS = 4
 
 
+def _digits(share: float) -> int:
+    """So many that what is neither never nor always is not rounded to that."""
+    near = min(share, 1 - share)
+    if near <= 0:
+        return 0
+    return next((few for few in range(_DIGITS) if near > 10 ** -(few + 2)), _DIGITS)
+
+
 def floored(share: float) -> str:
-    """A share in percent, rounded down: what is shown is never said too high. As many digits as 99.97 needs."""
-    digits = next((few for few in range(_DIGITS) if share < 1 - 10 ** -(few + 2)), _DIGITS)
+    """A share in percent, rounded down: what is shown is never said too high. As many digits as 99.97 or 0.03 need."""
+    digits = _digits(share)
     # What was computed may stand a bit below a round number.
     return f"{math.floor(share * 100 * 10**digits + 1e-9) / 10**digits:.{digits}f} %"
 
 
 def raised(share: float) -> str:
-    """A share in percent, rounded up; as many digits as 0.03 needs."""
-    digits = next((few for few in range(_DIGITS) if share > 10 ** -(few + 2)), _DIGITS) if share else 0
+    """A share in percent, rounded up; as many digits as 99.97 or 0.03 need."""
+    digits = _digits(share)
     return f"{math.ceil(share * 100 * 10**digits - 1e-9) / 10**digits:.{digits}f} %"
 
 
@@ -93,6 +101,8 @@ def flake_line(found: Flake) -> str:
     if found.steadiness is Steadiness.UNKNOWN:
         return f"{found.step}: unknown{open_ or ', never run'}"
     seen = f"{found.step}: {found.steadiness}, {failing.tally.passed} of {failing.tally.trials} failed"
+    if failing.tally.trials == 1:  # it shows next to nothing
+        return f"{seen}{open_}"
     if found.steadiness is Steadiness.STEADY:
         return f"{seen}, at most {raised(failing.at_most)}{open_}"
     if found.steadiness is Steadiness.BROKEN:

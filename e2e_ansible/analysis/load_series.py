@@ -68,7 +68,7 @@ def load_metrics(load: LoadResult) -> Iterator[Metric | Missing]:
     errors = load.error_rate
     yield _single("errors", None if errors is None else errors * 100, "%", floor=_SHARE_FLOOR)
     yield _retries(load)
-    yield _outage(load.intervals)
+    yield _outage(load.intervals, load.seconds)
     yield from _over_time(load.intervals)
 
 
@@ -86,9 +86,9 @@ def _retries(load: LoadResult) -> Metric | Missing:
     return _single("retries", 100 * load.retried / load.transactions, "%", floor=_SHARE_FLOOR)
 
 
-def _outage(intervals: Sequence[Interval]) -> Metric | Missing:
+def _outage(intervals: Sequence[Interval], seconds: float | None) -> Metric | Missing:
     """No finer than the intervals, so a change of less than one says nothing."""
-    longest = longest_outage(intervals)
+    longest = longest_outage(intervals, seconds)
     if longest is None:
         return Missing("outage", "the tool told no intervals")
     return _single("outage", longest, "s", floor=max(one.seconds for one in intervals))

@@ -15,16 +15,22 @@ from pathlib import Path
 from e2e_ansible.artifacts.executable import GO_NAMES
 from e2e_ansible.errors import InfrastructureError
 
-__all__ = ["build", "go_program"]
+__all__ = ["ModuleUnavailable", "build", "go_program"]
 
 _USUAL = "/usr/local/go/bin:/usr/lib/go/bin:/snap/bin"
 _ASK_SECONDS = 30
 _LOGIN = re.compile(r"//[^/@\s]+@")
 _REFUSED = re.compile(
     r"\b(?:401|403|404|407|410|5\d\d) [A-Z]|unknown revision|invalid version|no such host|i/o timeout"
+    r"|connection refused|network is unreachable|\": (?:Forbidden|Proxy Authentication Required)$"
+    r"|reading file://.*: no such file|disabled by GOPROXY=off"
 )
 _INSTEAD = "set GOPROXY to one that has it, or give a release: parameters.stroppy with url and sha256, or with archive"
 _LAST_LINES = 4
+
+
+class ModuleUnavailable(InfrastructureError):
+    """Go cannot get the module, or one that it needs: refused, not there, or no way to the proxy."""
 
 
 def go_program() -> str:
@@ -59,7 +65,8 @@ def build(
     second build begins while that of a killed maker still runs.
 
     Raises:
-        InfrastructureError: there is no Go, the proxy does not have the commit, or it does not compile.
+        ModuleUnavailable: Go cannot get the commit, or what it needs.
+        InfrastructureError: there is no Go, or it does not compile.
     """
     go = go_program()
     if machine not in GO_NAMES:
@@ -162,7 +169,7 @@ def _failure(title: str, said: str) -> InfrastructureError:
     refusal = next((line for line in lines if _REFUSED.search(line)), "")
     if refusal:
         reason = refusal[refusal.rfind("reading ") :] if "reading " in refusal else refusal
-        return InfrastructureError(f"Go cannot get {title}: {reason[:500]}", hint=_INSTEAD)
+        return ModuleUnavailable(f"Go cannot get {title}: {reason[:500]}", hint=_INSTEAD)
     last = "; ".join(lines[-_LAST_LINES:])[:1000] or "it said nothing"
     return InfrastructureError(
         f"Go could not build {title}: {last}", hint="see what `go install` says by hand"

@@ -68,6 +68,9 @@ undo() {{
 }}
 trap undo EXIT
 fail() {{ echo "$1: $(echo "$2" | tail -n 3 | tr '\\n' ' ')" >&2; exit 1; }}
+# Roles that install something at this moment read the lists.
+exec 9>/run/lock/e2e-packages.lock
+flock -w "$((deadline - $(date +%s)))" 9 || fail "another installation has not ended" ""
 mkdir -p "$store" "$fetched"
 rm -rf "$draft"
 mkdir "$draft"

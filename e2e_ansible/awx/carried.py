@@ -105,7 +105,7 @@ class Carried:
         """
         ledger = result.get(FAULTS)
         if isinstance(ledger, str) and ledger:
-            write_private(self._folder.faults, unpack(ledger).decode(errors="replace"))
+            self._ledger(unpack(ledger))
         found = result.get(CLIENTS)
         if not isinstance(found, Mapping):
             return None
@@ -116,6 +116,12 @@ class Carried:
         for piece in told.pieces:
             self._place(piece)
         return told
+
+    def _ledger(self, data: bytes) -> None:
+        """Lines are only added to it, so of jobs that ran at once the one with more of them knew it last."""
+        path = self._folder.faults
+        if not path.exists() or path.stat().st_size < len(data):
+            write_private(path, data.decode(errors="replace"))
 
     def _place(self, piece: Piece) -> None:
         path = history_path(self._folder.path, piece.name)

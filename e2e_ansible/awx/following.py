@@ -6,44 +6,33 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from e2e_ansible.awx.aftermath import Aftermath
 from e2e_ansible.awx.carried import Carried
 from e2e_ansible.awx.client import AwxError
 from e2e_ansible.awx.graph import AFTER_FAILURE
-from e2e_ansible.awx.jobs import TERMINAL, Job, follow, page_of, pause, seconds_of
-from e2e_ansible.awx.step_follow import JobLog, StepFollow
-from e2e_ansible.awx.workflow import (
-    CLEAN_UP,
-    CLEAN_UP_AFTER,
-    COLLECT_NODE,
-    HEAL_AFTER,
-    HEAL_NODE,
-    STEP_TEMPLATE,
-    Workflow,
-)
+from e2e_ansible.awx.jobs import TERMINAL, Job, page_of, pause, seconds_of
+from e2e_ansible.awx.step_follow import StepEnd, StepFollow
+from e2e_ansible.awx.time_limit import TimeLimit
+from e2e_ansible.awx.workflow import Workflow
 from e2e_ansible.compile.plan import Plan, PlannedStep
-from e2e_ansible.engine.event import Event, Kind
 from e2e_ansible.engine.protocol import Ended, Outcome
-from e2e_ansible.errors import HarnessError
-from e2e_ansible.faults.ledger import FaultRecord, read
-from e2e_ansible.judge.record import (
+from e2e_ansible.judge.entry import (
     AttemptEnded,
     AttemptStarted,
-    CleanUpEnded,
     Entry,
-    Evidence,
-    FaultsHealed,
     Interrupted,
     StepEnded,
     StepStarted,
     TestEnded,
     TestStarted,
+    Trouble,
 )
-from e2e_ansible.judge.result import TestResult
+from e2e_ansible.judge.flow import verdict_of
+from e2e_ansible.judge.result import StepResult, TestResult
 from e2e_ansible.report import notice
 from e2e_ansible.report.log import TestLog
-from e2e_ansible.run.clean_up import keeps
 from e2e_ansible.run.context import RunContext
-from e2e_ansible.run.folder import ManifestTest, TestFolder, make_private, write_private
+from e2e_ansible.run.folder import ManifestTest, TestFolder, write_private
 from e2e_ansible.run.journal import EventLog, Journal
 from e2e_ansible.run.results import read_test
 from e2e_ansible.suite.model import Keep
@@ -92,12 +81,15 @@ class _Following:
         self._nodes: dict[str, Object] = {}
         self._names = {node.identifier for node in followed.workflow.nodes}
         self._lost = ""
+        self._limit = TimeLimit(self._plan, self._write)
+        self._results: dict[str, StepResult] = {}
+        self._spoiled = False
 
     def run(self) -> TestResult:
         try:
             self._begin()
-            verdict = self._steps()
-            self._afterwards(verdict)
+            self._steps()
+            self._afterwards(self._verdict())
             self._write(TestEnded(at=seconds_of(self._workflow.last.get("finished")) or self._context.now()))
         finally:
             self._journal.close()
@@ -122,23 +114,44 @@ class _Following:
         )
         self._say(f"AWX runs it: {page_of(self._workflow.client, job)}")
 
-    def _steps(self) -> Verdict:
-        worst = Verdict.PASS
+    def _steps(self) -> None:
         for step in self._plan.steps:
             node = self._await(step.id)
             if node is None and step.id + AFTER_FAILURE in self._names:
                 node = self._await(step.id + AFTER_FAILURE)
-            if node is None:
-                self._not_run(step)
-                if self._plan.flow and not self._lost:
-                    continue  # another branch, a rescue or an end may come all the same
-                return worst if worst is not Verdict.PASS else Verdict.UNKNOWN
-            verdict = self._step(step, self._job(node))
-            if verdict is not Verdict.PASS:
-                worst = verdict
-            if self._lost:
-                return worst
-        return worst
+            if node is not None:
+                self._ended(step, self._step(step, self._job(node)))
+                if self._lost:
+                    return
+                continue
+            self._not_run(step)
+            if not self._plan.flow or self._lost:
+                return  # in a flow another branch, a rescue or an end may come all the same
+
+    def _verdict(self) -> Verdict:
+        """What the steps have come to; AWX takes its way by the same."""
+        spoiled = self._spoiled or self._limit.up
+        return Verdict.FAIL if spoiled else verdict_of(self._plan.items, self._results)
+
+    def _ended(self, step: PlannedStep, end: StepEnd) -> None:
+        """Keep what came of a step; of one that its job did not begin, why."""
+        if end.outcome.ended is Ended.LOST:
+            self._lost = end.outcome.message
+        if end.result is not None:
+            self._results[step.id] = end.result
+        if end.refused is not None and end.refused.why == "time":
+            self._time_up(end.at, used=end.refused.used)
+        elif end.refused is not None:
+            self._spoiled = True
+            self._write(Trouble(at=end.at, message=end.refused.text, infrastructure=True))
+            self._say(end.refused.text, level="error")
+        elif not end.passed and not self._context.cancel.is_set and self._limit.over(step, end.at):
+            self._time_up(end.at, step.id)
+
+    def _time_up(self, at: float, step: str = "", used: float | None = None) -> None:
+        said = self._limit.tell(at, step, used)
+        if said:
+            self._say(said, level="error")
 
     def _not_run(self, step: PlannedStep) -> None:
         """Why a step that was to come does not: AWX was lost, somebody stopped it, or a step before it failed."""
@@ -184,102 +197,42 @@ class _Following:
     def _job(self, node: Object) -> Job:
         return Job(self._workflow.client, f"jobs/{node['job']}/", self._workflow.interval_seconds)
 
-    def _step(self, step: PlannedStep, job: Job) -> Verdict:
-        folder = self._followed.folder
-        run = StepFollow(
-            self._context, self._plan, step, folder, job, self._write, self._events, self._carried
-        )
-        verdict, outcome = run.run()
-        if outcome.ended is Ended.LOST:
-            self._lost = outcome.message
-        return verdict
+    def _step(self, step: PlannedStep, job: Job) -> StepEnd:
+        return StepFollow(
+            self._context,
+            self._plan,
+            step,
+            self._followed.folder,
+            job,
+            self._write,
+            self._events,
+            self._carried,
+            self._limit,
+        ).run()
 
     def _afterwards(self, verdict: Verdict) -> None:
+        after = Aftermath(
+            context=self._context,
+            folder=self._followed.folder,
+            workflow=self._followed.workflow,
+            deployment=self._followed.entry.deployment,
+            keep=self._followed.keep,
+            carried=self._carried,
+            job_of=self._other,
+            lost=lambda: self._lost,
+            write=self._write,
+            say=self._say,
+        )
         if self._lost or self._abandoned_now():
-            self._left()
-            return
-        if not self._healed():
-            verdict = Verdict.FAIL if verdict is Verdict.PASS else verdict
-        self._collected()
-        self._cleaned_up(verdict)
+            after.left(page_of(self._workflow.client, self._followed.job))
+        else:
+            after.tell(verdict)
 
     def _abandoned_now(self) -> bool:
         try:
             return self._abandoned()
         except AwxError:
             return True
-
-    def _left(self) -> None:
-        page = page_of(self._workflow.client, self._followed.job)
-        text = f"what became of deployment {self._followed.entry.deployment} is told by {page}"
-        self._write(CleanUpEnded(at=self._context.now(), ok=False, kept=not self._lost, message=text))
-
-    def _healed(self) -> bool:
-        """Tell what was healed at the end; whether nothing is left of any fault."""
-        jobs = ((name, self._other(name)) for name in (HEAL_NODE, HEAL_AFTER))
-        name, job = next(((name, job) for name, job in jobs if job is not None), ("", None))
-        if job is None:
-            return True
-        outcome = self._log(job, name)
-        ok = outcome.ended is Ended.COMPLETED and outcome.rc == 0
-        since = seconds_of(job.last.get("created")) or 0.0
-        records = read(self._followed.folder.faults)
-        left = [each for each in records if each.open]
-        lines = [f"{_what(each)} may still be there: {each.message or 'no heal was proved'}" for each in left]
-        lines += [
-            f"{_what(each)} was healed: {each.message}" for each in records if (each.healed or 0) >= since
-        ]
-        if not ok and not left:
-            lines.append(
-                f"nothing proves that all faults are gone: {outcome.message or 'see the log of heal'}"
-            )
-        if lines:
-            entry = FaultsHealed(at=self._context.now(), ok=ok and not left, message="\n".join(lines))
-            self._write(entry)
-            self._say(entry.message, level="info" if entry.ok else "error")
-        return ok and not left
-
-    def _collected(self) -> None:
-        job = self._other(COLLECT_NODE)
-        if job is None:
-            return
-        folder = self._followed.folder.step(COLLECT_NODE)
-        outcome = self._log(job, COLLECT_NODE)
-        ok = outcome.ended is Ended.COMPLETED and outcome.rc == 0
-        text = f"logs of the nodes are where job {job.last.get('id')} of AWX has brought them"
-        if not ok:
-            text = f"logs of the nodes are not complete: {outcome.message or 'see its log'}"
-        place = str(folder.relative_to(self._followed.folder.path))
-        self._write(Evidence(at=self._context.now(), folder=place, message=text))
-        self._say(text)
-
-    def _cleaned_up(self, verdict: Verdict) -> None:
-        """Tell what the clean-up did; AWX chose the way to it, by the same steps that are judged here."""
-        jobs = ((name, self._other(name)) for name in (CLEAN_UP, CLEAN_UP_AFTER))
-        name, job = next(((name, job) for name, job in jobs if job is not None), ("", None))
-        if job is None:
-            self._write(self._no_clean_up(verdict))
-            return
-        outcome = self._log(job, name)
-        ok = outcome.ended is Ended.COMPLETED and outcome.rc == 0
-        deployment = self._followed.entry.deployment
-        text = f"deployment {deployment} was removed"
-        if not ok:
-            why = outcome.message or "the job of AWX failed; see its log"
-            text = f"deployment {deployment} could not be removed: {why}"
-        self._write(CleanUpEnded(at=self._context.now(), ok=ok, kept=False, message=text))
-
-    def _no_clean_up(self, verdict: Verdict) -> CleanUpEnded:
-        at, deployment = self._context.now(), self._followed.entry.deployment
-        if (CLEAN_UP if verdict is Verdict.PASS else CLEAN_UP_AFTER) in self._names:
-            why = self._lost or "the workflow ended before its clean-up"
-            text = (
-                f"deployment {deployment} may be left, {why}; launch '{STEP_TEMPLATE}' with e2e_step=destroy"
-            )
-            return CleanUpEnded(at=at, ok=False, kept=False, message=text)
-        kept = COLLECT_NODE in self._names and keeps(self._followed.keep, verdict)
-        text = f"deployment {deployment} was kept" if kept else "nothing was left to remove"
-        return CleanUpEnded(at=at, ok=True, kept=kept, message=text)
 
     def _other(self, name: str) -> Job | None:
         """The job of a node that is no step; None when there is none."""
@@ -288,27 +241,6 @@ class _Following:
         node = self._await(name)
         return self._job(node) if node is not None else None
 
-    def _log(self, job: Job, name: str) -> Outcome:
-        folder = self._followed.folder.step(name)
-        make_private(folder)
-        with JobLog(folder) as log:
-
-            def take(event: Event) -> None:
-                log(event)
-                self._keep(event)
-
-            return follow(job, take, self._context.abandon, self._context.abandon)
-
-    def _keep(self, event: Event) -> None:
-        """What a job that is no step carries; here nothing is spoiled any more, but it is told."""
-        try:
-            told = self._carried.take(event.result) if event.kind is Kind.OK else None
-        except HarnessError as error:
-            self._say(str(error), level="warning")
-            return
-        for text in (*told.said, *filter(None, [told.trouble])) if told else ():
-            self._say(text, level="warning")
-
     def _write(self, entry: Entry) -> None:
         self._journal.append(entry)
 
@@ -316,7 +248,3 @@ class _Following:
         self._context.tell(
             notice.Message(at=self._context.now(), test=self._plan.name, level=level, text=text)
         )
-
-
-def _what(record: FaultRecord) -> str:
-    return f"{record.name or record.fault} on {record.node}"

@@ -117,8 +117,9 @@ def unable(
     `converges`: what follows the flow has to be led to by all that it ends with, and by more.
     """
     background = {step.id for step in steps.values() if step.background}
-    waited = waits(flow, background)
+    waited = waits(flow, background, background)
     yield from _unable_removal(flow, steps)
+    yield from _unable_wait(flow)
     for place, item in enumerate(flow):
         if isinstance(item, FlowStep):
             yield from _unable_step(steps[item.step])
@@ -129,6 +130,15 @@ def unable(
                 yield from unable(part, steps, converges=item.parallel or (meets and not item.final))
             for part in (item.rescue, item.final):
                 yield from unable(part, steps)
+
+
+def _unable_wait(flow: Sequence[FlowItem]) -> Iterator[tuple[SourceRef, str, str]]:
+    """What began before the list is a branch beside its group, which meets it behind the group only."""
+    own = {item.id for item in flow}
+    for item in flow:
+        if isinstance(item, FlowWait) and not own.issuperset(item.steps):
+            text = "a 'wait' for AWX stands in the list of what it waits for"
+            yield item.source, text, "put it behind the group, or use e2e-ansible run"
 
 
 def _unable_removal(
@@ -166,7 +176,7 @@ def _unable_group(
     if group.when is not None:
         yield group.source, _WHEN, _HINT
     parts = (group.body, group.rescue)
-    many = group.parallel or any(len(sinks(waits(part, background))) > 1 for part in parts)
+    many = group.parallel or any(len(sinks(waits(part, background, background))) > 1 for part in parts)
     if group.rescue and group.on_rescue == "continue" and (many or (converges and not group.final)):
         text = "after jobs that ran at once AWX goes on only if all succeeded, or if any did"
         yield group.source, text, "leave on_rescue out, or use e2e-ansible run"

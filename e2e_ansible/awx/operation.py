@@ -7,8 +7,9 @@ from pathlib import PurePosixPath
 from e2e_ansible.awx.carried import Carried
 from e2e_ansible.awx.jobs import Job, seconds_of
 from e2e_ansible.awx.step_follow import StepFollow
+from e2e_ansible.awx.time_limit import TimeLimit
 from e2e_ansible.compile.plan import Plan, PlannedStep
-from e2e_ansible.judge.record import CleanUpEnded, Entry, TestEnded, TestStarted
+from e2e_ansible.judge.entry import CleanUpEnded, Entry, TestEnded, TestStarted
 from e2e_ansible.judge.result import TestResult
 from e2e_ansible.report import notice
 from e2e_ansible.run.context import RunContext
@@ -88,7 +89,8 @@ def follow_operation(
         context.tell(
             notice.TestStarted(at=at, test=plan.name, deployment_id=entry.deployment, steps=(summary,))
         )
-        StepFollow(context, plan, step, folder, job, write, events, Carried(folder)).run()
+        limit = TimeLimit(plan, write)
+        StepFollow(context, plan, step, folder, job, write, events, Carried(folder), limit).run()
         ended = seconds_of(job.last.get("finished")) or context.now()
         write(
             CleanUpEnded(at=ended, ok=True, kept=False, message="an operation leaves the nodes as they are")

@@ -3,37 +3,25 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from e2e_ansible.awx.client import AwxError, Client
+from e2e_ansible.awx.client import Client
 from e2e_ansible.awx.following import Followed, follow_test
 from e2e_ansible.awx.jobs import Job, launch, page_of
 from e2e_ansible.awx.operation import follow_operation, operation_plan
 from e2e_ansible.awx.publish import find_template, publish
+from e2e_ansible.awx.turns import guarded, run_turns
 from e2e_ansible.awx.whole import WholeJob, whole_of
 from e2e_ansible.awx.workflow import Workflow, workflow_of
 from e2e_ansible.compile.plan import Plan
-from e2e_ansible.engine.protocol import Cancel, Ended, Engine, Outcome, PlayRequest
-from e2e_ansible.judge.record import TestRecord
 from e2e_ansible.judge.result import RunResult, TestResult
-from e2e_ansible.judge.test import judge_test
-from e2e_ansible.report import notice
 from e2e_ansible.report.notice import Listener
-from e2e_ansible.run.context import Megaphone, RunContext, RunOptions
-from e2e_ansible.run.folder import Manifest, ManifestTest, RunFolder, TestFolder, make_private, manifest_tests
-from e2e_ansible.run.interrupts import interrupts
-from e2e_ansible.run.plan_folder import write_plan
-from e2e_ansible.run.reports import write_reports
-from e2e_ansible.run.results import run_result
-from e2e_ansible.run.schedule import Job as Turn
-from e2e_ansible.run.schedule import run_jobs
-from e2e_ansible.run.session import run_started, writing
-from e2e_ansible.run.step_run import trouble_of
+from e2e_ansible.run.context import RunContext, RunOptions
+from e2e_ansible.run.folder import ManifestTest, RunFolder, TestFolder, manifest_tests
 from e2e_ansible.suite.model import Test
 
 __all__ = [
@@ -154,9 +142,9 @@ def _follow(
             watched = _watched(client, begin(context, index, entry))
             return _test(context, tests[index], entry, folder, watched)
 
-        return _guarded(context, tests[index].plan, entry, act)
+        return guarded(context, tests[index].plan, entry, act)
 
-    return _run([test.plan for test in tests], turn, runs=runs, options=options, listeners=listeners)
+    return run_turns([test.plan for test in tests], turn, runs=runs, options=options, listeners=listeners)
 
 
 def start_operation(client: Client, name: str, asked: Mapping[str, Any]) -> str:
@@ -185,9 +173,9 @@ def launch_operation(
     job = Job(client, f"jobs/{started['id']}/", client.server.interval_seconds, last=started)
 
     def turn(context: RunContext, _: int, entry: ManifestTest, folder: TestFolder) -> TestResult:
-        return _guarded(context, plan, entry, partial(follow_operation, context, plan, entry, folder, job))
+        return guarded(context, plan, entry, partial(follow_operation, context, plan, entry, folder, job))
 
-    return _run([plan], turn, runs=runs, options=options, listeners=listeners)
+    return run_turns([plan], turn, runs=runs, options=options, listeners=listeners)
 
 
 def _start(client: Client, template: Mapping[str, Any], asked: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -215,88 +203,3 @@ def _test(
 def _launch(client: Client, test: Prepared, entry: ManifestTest) -> Mapping[str, Any]:
     variables = {"e2e_deployment": entry.deployment}
     return launch(client, f"workflow_job_templates/{test.template}/", {"extra_vars": variables})
-
-
-def _guarded(
-    context: RunContext, plan: Plan, entry: ManifestTest, act: Callable[[], TestResult]
-) -> TestResult:
-    """A test that could not be launched or written down has a result as well."""
-    try:
-        return act()
-    except (AwxError, OSError) as error:
-        now = context.now()
-        record = TestRecord(
-            deployment=entry.deployment, plan_hash=plan.hash, troubles=[trouble_of(error, now)]
-        )
-        result = judge_test(plan, record, {}, folder=entry.folder)
-        context.tell(notice.TestEnded(at=now, result=result))
-        return result
-
-
-_Turn = Callable[[RunContext, int, ManifestTest, TestFolder], TestResult]
-
-
-def _run(
-    plans: Sequence[Plan], turn: _Turn, *, runs: Path, options: RunOptions, listeners: Sequence[Listener]
-) -> tuple[RunResult, RunFolder]:
-    folder = RunFolder.create(runs, now=time.time())
-    with writing(folder):
-        manifest = _manifest(plans, folder, options)
-        folder.write_manifest(manifest)
-        for plan, entry in zip(plans, manifest.tests, strict=True):
-            make_private(folder.test(entry.folder).path)
-            write_plan(plan, folder.test(entry.folder).plan)
-        lock = folder.lock()
-    try:
-        tell = Megaphone(listeners)
-        tell(run_started(manifest, folder))
-        context = RunContext(
-            run_id=manifest.run_id, engine=_NoEngine(), options=options, environment={}, tell=tell
-        )
-        tests = _turns(context, manifest, folder, turn)
-        manifest = manifest.model_copy(update={"ended": time.time()})
-        result = run_result(manifest, tests)
-        with writing(folder):
-            folder.write_manifest(manifest)
-            write_reports(folder, result)
-        tell(notice.RunEnded(at=time.time(), result=result, folder=str(folder.path)))
-    finally:
-        os.close(lock)
-    return result, folder
-
-
-def _turns(context: RunContext, manifest: Manifest, folder: RunFolder, turn: _Turn) -> list[TestResult]:
-    jobs = [
-        Turn(entry.name, 0, partial(turn, context, index, entry, folder.test(entry.folder)))
-        for index, entry in enumerate(manifest.tests)
-    ]
-
-    def say(text: str) -> None:
-        context.tell(notice.Message(at=time.time(), level="warning", text=text))
-
-    with interrupts(context.cancel, context.abandon, say):
-        return run_jobs(
-            jobs,
-            parallel=context.options.parallel,
-            stop_on_error=context.options.stop_on_error,
-            cancel=context.cancel,
-        ).results
-
-
-class _NoEngine(Engine):
-    """AWX runs the playbooks."""
-
-    def run(self, request: PlayRequest, on_event: object, cancel: Cancel) -> Outcome:
-        """Nothing is run here."""
-        return Outcome(ended=Ended.ERROR, rc=None, message=f"{request.playbook} is run by AWX")
-
-
-def _manifest(plans: Sequence[Plan], folder: RunFolder, options: RunOptions) -> Manifest:
-    return Manifest(
-        run_id=folder.run_id,
-        suite=", ".join(dict.fromkeys(plan.suite_file for plan in plans)),
-        started=time.time(),
-        folder=str(folder.path),
-        options={key: value for key, value in vars(options).items() if value is not None},
-        tests=manifest_tests(folder.run_id, plans),
-    )

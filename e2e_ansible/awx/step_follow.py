@@ -9,25 +9,22 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from e2e_ansible.awx.admission import Refused
 from e2e_ansible.awx.attempts import Attempts
 from e2e_ansible.awx.carried import Carried, Told, rows
 from e2e_ansible.awx.client import AwxError
+from e2e_ansible.awx.first_word import FirstWord
 from e2e_ansible.awx.jobs import Job, follow, seconds_of
+from e2e_ansible.awx.time_limit import TimeLimit
+from e2e_ansible.compile.bounds import most_seconds
 from e2e_ansible.compile.plan import Plan, PlannedStep
 from e2e_ansible.engine.event import Event, Kind
 from e2e_ansible.engine.protocol import Ended, Outcome
 from e2e_ansible.errors import HarnessError
 from e2e_ansible.judge.attempt import judge_attempt
-from e2e_ansible.judge.record import (
-    AttemptEnded,
-    AttemptRecord,
-    AttemptStarted,
-    Entry,
-    StepEnded,
-    StepRecord,
-    StepStarted,
-    Trouble,
-)
+from e2e_ansible.judge.entry import AttemptEnded, AttemptStarted, Entry, StepEnded, StepStarted, Trouble
+from e2e_ansible.judge.record import AttemptRecord, StepRecord
+from e2e_ansible.judge.result import StepResult
 from e2e_ansible.judge.step import judge_step
 from e2e_ansible.load.base import LoadOutput
 from e2e_ansible.load.running import RESULT, keep_texts
@@ -37,9 +34,25 @@ from e2e_ansible.run.folder import TestFolder, make_private
 from e2e_ansible.run.journal import EventLog
 from e2e_ansible.verdict import Verdict
 
-__all__ = ["JobLog", "StepFollow"]
+__all__ = ["JobLog", "StepEnd", "StepFollow"]
 
 _DONE = Outcome(ended=Ended.COMPLETED, rc=0, engine="awx")
+_CUT = "timedout"
+
+
+@dataclass(frozen=True)
+class StepEnd:
+    """How a job ended, and its step: its `result`, or why it was `refused` by the job, and not begun."""
+
+    outcome: Outcome
+    at: float
+    result: StepResult | None = None
+    refused: Refused | None = None
+
+    @property
+    def passed(self) -> bool:
+        """Whether the step passed."""
+        return self.result is not None and self.result.verdict is Verdict.PASS
 
 
 class JobLog:
@@ -73,40 +86,56 @@ class StepFollow:
     write: Callable[[Entry], None]
     events: EventLog
     carried: Carried
+    limit: TimeLimit
     _told: Told | None = None
+    _cut: dict[str, str] = field(default_factory=dict)
     _said: set[str] = field(default_factory=set)
     _seen: dict[tuple[str, int], list[Event]] = field(default_factory=dict)
 
-    def run(self) -> tuple[Verdict, Outcome]:
-        """Follow it to its verdict, and say how it ended.
+    def run(self) -> StepEnd:
+        """Follow it to its verdict.
 
         Raises:
             OSError: the run folder cannot be written.
         """
-        started, test, step = self._created(), self.plan.name, self.step
-        self.write(StepStarted(at=started, step=step.id))
-        self.context.tell(
-            notice.StepStarted(at=started, test=test, step=step.id, deadline_seconds=step.deadline_seconds)
-        )
-        self._record = StepRecord(step=step.id, started=started)
-        self._begin(1, started)
-        folder = self.folder.step(step.id)
+        started = self._created()
+        folder = self.folder.step(self.step.id)
         make_private(folder)
-        attempts = Attempts(step, self._again, self._take)
+        attempts = Attempts(self.step, self._again, self._take)
+        word = FirstWord(lambda: self._start(started), attempts)
         with JobLog(folder) as log:
 
             def take(event: Event) -> None:
                 log(event)
-                attempts(event)
+                word(event)
 
-            outcome = attempts.outcome(follow(self.job, take, self.context.cancel, self.context.abandon))
+            outcome = follow(self.job, take, self.context.cancel, self.context.abandon)
         ended = seconds_of(self.job.last.get("finished")) or self.context.now()
+        if word.refused is not None:
+            return StepEnd(outcome, ended, refused=word.refused)
+        word.go_on()
+        self.limit.begin(word.began)
+        outcome = self.limit.outcome(attempts.outcome(outcome), self.step, ended, self._cut)
+        return StepEnd(outcome, ended, self._judged(outcome, ended))
+
+    def _start(self, at: float) -> None:
+        step = self.step
+        self.write(StepStarted(at=at, step=step.id))
+        self.context.tell(
+            notice.StepStarted(
+                at=at, test=self.plan.name, step=step.id, deadline_seconds=most_seconds(self.plan, step)
+            )
+        )
+        self._record = StepRecord(step=step.id, started=at)
+        self._begin(1, at)
+
+    def _judged(self, outcome: Outcome, ended: float) -> StepResult:
         self._end(outcome, None, ended)
         self._record.ended = ended
-        self.write(StepEnded(at=ended, step=step.id))
-        result = judge_step(self.plan, step, self._record, self._seen, self.carried.histories)
-        self.context.tell(notice.StepEnded(at=ended, test=test, result=result))
-        return result.verdict or Verdict.UNKNOWN, outcome
+        self.write(StepEnded(at=ended, step=self.step.id))
+        result = judge_step(self.plan, self.step, self._record, self._seen, self.carried.histories)
+        self.context.tell(notice.StepEnded(at=ended, test=self.plan.name, result=result))
+        return result
 
     def _created(self) -> float:
         with suppress(AwxError):  # whoever follows it says so
@@ -161,6 +190,8 @@ class StepFollow:
     def _take(self, number: int, event: Event) -> None:
         self.events.append(self.step.id, number, event)
         self._seen.setdefault((self.step.id, number), []).append(event)
+        if event.kind is Kind.FAILED and _CUT in event.result:
+            self._cut[event.host] = event.task
         self._keep(event)
         self._keep_load(event.result.get(RESULT))
         now, test, step = self.context.now(), self.plan.name, self.step.id

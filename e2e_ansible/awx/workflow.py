@@ -8,26 +8,22 @@ shows the workflow as what it is. A rescue comes before the logs are collected, 
 from __future__ import annotations
 
 import json
-import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import zip_longest
 from math import ceil
 from pathlib import Path
 from typing import Any
 
-from e2e_ansible.awx.act import COLLECT, HEAL_OPEN, RESULT, runnable
-from e2e_ansible.awx.graph import edges, unable
-from e2e_ansible.awx.loads import beside, unread
-from e2e_ansible.checks.registry import is_built_in
-from e2e_ansible.compile.flow import played
+from e2e_ansible.awx.act import COLLECT, HEAL_OPEN, RESULT
+from e2e_ansible.awx.graph import Edges, edges
+from e2e_ansible.awx.project import folder_in_project, inventory_in_project
+from e2e_ansible.awx.refusal import refuse
+from e2e_ansible.compile.bounds import in_time, most_seconds
+from e2e_ansible.compile.made import played
 from e2e_ansible.compile.plan import Plan, PlannedStep
-from e2e_ansible.content import content_root
-from e2e_ansible.errors import Problem, SuiteError
-from e2e_ansible.judge.attempt import checks_of
-from e2e_ansible.steps.client_plan import CONTROLLER
 from e2e_ansible.steps.registry import step_types
-from e2e_ansible.suite.model import Keep, SourceRef, Step, Test
+from e2e_ansible.suite.model import Keep, Step, Test
 
 __all__ = [
     "CLEAN_UP",
@@ -39,7 +35,6 @@ __all__ = [
     "STEP_TEMPLATE",
     "Node",
     "Workflow",
-    "exported",
     "told_options",
     "workflow_of",
 ]
@@ -104,12 +99,12 @@ def workflow_of(plan: Plan, test: Test, *, keep: Keep | None = None) -> Workflow
     Raises:
         SuiteError: steps or checks that AWX cannot do, each with its place in the suite and what it can do.
     """
-    _refuse(plan, test)
+    refuse(plan, test)
     policy = keep or plan.keep
     variables: dict[str, Any] = {
         "e2e_provider": plan.provider,
-        "e2e_parameters": _text(plan.parameters),
-        "e2e_suite_folder": _suite_folder(plan.suite_file),
+        "e2e_parameters": _text(_parameters(plan)),
+        "e2e_suite_folder": folder_in_project(plan.suite_file),
     }
     stem = Path(plan.suite_file).stem
     description = f"{plan.description or plan.name} ({plan.source.file})"
@@ -121,38 +116,11 @@ def workflow_of(plan: Plan, test: Test, *, keep: Keep | None = None) -> Workflow
     )
 
 
-def exported(workflows: Sequence[Workflow], *, organization: str) -> dict[str, Any]:
-    """The workflows as arguments of the module awx.awx.workflow_job_template, which playbooks/awx_setup.yml calls."""
-    return {"awx_workflows": [_arguments(each, organization) for each in workflows]}
-
-
-def _arguments(workflow: Workflow, organization: str) -> dict[str, Any]:
-    return {
-        "name": workflow.name,
-        "description": workflow.description,
-        "extra_vars": dict(workflow.variables),
-        "ask_variables_on_launch": True,
-        "allow_simultaneous": True,
-        "workflow_nodes": [_node_arguments(node, organization) for node in workflow.nodes],
-    }
-
-
-def _node_arguments(node: Node, organization: str) -> dict[str, Any]:
-    edges = {"success_nodes": node.success, "failure_nodes": node.failure, "always_nodes": node.always}
-    kind = "workflow_job_template" if node.workflow else "job_template"
-    template = {
-        "name": node.workflow or STEP_TEMPLATE,
-        "type": kind,
-        "organization": {"name": organization},
-    }
-    return {
-        "identifier": node.identifier,
-        "unified_job_template": template,
-        "extra_data": dict(node.extra_data),
-        **({"timeout": node.timeout_seconds} if node.timeout_seconds else {}),
-        **({"all_parents_must_converge": True} if node.all_parents_must_converge else {}),
-        "related": {key: [{"identifier": name} for name in names] for key, names in edges.items() if names},
-    }
+def _parameters(plan: Plan) -> Mapping[str, Any]:
+    inventory = plan.parameters.get("inventory")
+    if not inventory:
+        return plan.parameters
+    return {**plan.parameters, "inventory": inventory_in_project(plan.suite_file, str(inventory))}
 
 
 def _steps(plan: Plan, test: Test, keep: Keep) -> Iterator[Node]:
@@ -161,18 +129,40 @@ def _steps(plan: Plan, test: Test, keep: Keep) -> Iterator[Node]:
     planned = {step.id: step for step in plan.steps}
     written = dict(zip(planned, played(test.steps, step_types()), strict=True))
     jobs, _ = edges(plan.items, last, (failed,), _background(plan))
+    bounded, first = in_time(plan), _first(jobs)
     for name in sorted(jobs, key=lambda name: (jobs[name].step != name, planned[jobs[name].step].index)):
         job = jobs[name]
         step = planned[job.step]
         yield Node(
             identifier=name,
-            extra_data=_variables(plan, step, written[step.id]),
-            timeout_seconds=ceil(step.deadline_seconds) + _AROUND_SECONDS,
+            extra_data={
+                **_variables(plan, step, written[step.id]),
+                **({"e2e_time_class": plan.time_class} if step.id in bounded else {}),
+                **(_requirements(plan) if name in first else {}),
+            },
+            timeout_seconds=_timeout(plan, step),
             success=job.success,
             failure=job.failure,
             always=job.always,
             all_parents_must_converge=job.converges,
         )
+
+
+def _timeout(plan: Plan, step: PlannedStep) -> int:
+    """When AWX ends the job, at the latest; the job itself ends its tasks when the time of the class is over."""
+    return ceil(most_seconds(plan, step)) + _AROUND_SECONDS
+
+
+def _first(jobs: Mapping[str, Edges]) -> frozenset[str]:
+    """The jobs that begin with the workflow."""
+    later = {name for job in jobs.values() for name in (*job.success, *job.failure, *job.always)}
+    return frozenset(jobs) - later
+
+
+def _requirements(plan: Plan) -> dict[str, Any]:
+    """What the machine of the first jobs must have."""
+    wanted = plan.requirements.model_dump(mode="json", exclude_defaults=True)
+    return {"e2e_requirements": _text(wanted)} if wanted else {}
 
 
 def _variables(plan: Plan, step: PlannedStep, written: Step) -> dict[str, Any]:
@@ -257,68 +247,3 @@ def _cleans_up(plan: Plan, keep: Keep) -> bool:
 
 def _makes_nodes(plan: Plan) -> bool:
     return any(step.type in _MAKE_NODES for step in plan.steps)
-
-
-def _suite_folder(suite: str) -> str:
-    """The folder of the suite in the project, which is where its commands run; that of the project for another."""
-    folder = Path(suite).resolve().parent
-    return os.path.relpath(folder, content_root().resolve()) if _in_project(folder) else "."
-
-
-def _in_project(path: Path) -> bool:
-    return path.resolve().is_relative_to(content_root().resolve())
-
-
-def _refuse(plan: Plan, test: Test) -> None:
-    problems = [
-        _problem(step.source, text, hint)
-        for step, written in zip(plan.steps, played(test.steps, step_types()), strict=True)
-        for text, hint in _unable(step, written)
-    ]
-    flow = unable(plan.items, {step.id: step for step in plan.steps})
-    problems += [_problem(*each) for each in flow]
-    if test.contexts:
-        problems.append(
-            _problem(test.source, "a test with sites is not run by jobs of AWX", "e2e-ansible run")
-        )
-    problems += _files_elsewhere(plan, test)
-    if test.entry.parameters.coverage:
-        problems.append(_problem(test.source, "jobs of AWX do not collect coverage", "e2e-ansible run"))
-    if problems:
-        raise SuiteError(problems)
-
-
-def _files_elsewhere(plan: Plan, test: Test) -> Iterator[Problem]:
-    """Files that jobs would need, and that are not in the project, which is all that they have."""
-    folder = Path(plan.suite_file).resolve().parent
-    for step, written in zip(plan.steps, played(test.steps, step_types()), strict=True):
-        if (option := beside(written.options)) and not _in_project(folder):
-            text = f"{option}: the suite is not in the project, so the jobs of AWX do not have the files beside it"
-            yield _problem(step.source, text, "put the suite into the project")
-    source = test.entry.parameters.stroppy
-    archive = Path(source.archive) if source and source.archive else None
-    if archive and not archive.is_absolute() and not _in_project(folder / archive):
-        text = f"stroppy: the archive {archive} is not in the project, so the jobs of AWX do not have it"
-        yield _problem(test.source, text, "put it there, give a url, or a path that is exposed to jobs")
-
-
-def _problem(source: SourceRef, text: str, hint: str) -> Problem:
-    return Problem(source.file, source.line, source.column, text, hint)
-
-
-def _unable(step: PlannedStep, written: Step) -> Iterator[tuple[str, str]]:
-    if written.type not in runnable():
-        known = ", ".join(sorted(runnable()))
-        yield f"AWX has no playbook for the step {written.type!r}", f"playbooks/step.yml does: {known}"
-    for name in checks_of(step):
-        if not is_built_in(name):
-            yield f"the check {name!r} is code beside the suite, which AWX does not have", "e2e-ansible run"
-    if step.unchanged and written.type in runnable():
-        yield (
-            f"a job of AWX cannot look whether {written.type} changes anything",
-            "leave verify_idempotence out",
-        )
-    if step.client is not None and step.client.on == CONTROLLER:
-        text = f"the client {step.client.name} would live on the controller, and end with its job"
-        yield text, "say place: client, with the parameter clients: 1, or place: NODE"
-    yield from unread(written.options)

@@ -5,15 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from e2e_ansible.checks.base import Check, Outcome, Situation, failed, passed, unknown
-from e2e_ansible.checks.database import (
-    accepting,
-    names,
-    role_findings,
-    split_brain,
-    unobserved,
-    write_gaps,
-    writers,
-)
 from e2e_ansible.checks.nodes import (
     Finding,
     blind,
@@ -26,6 +17,8 @@ from e2e_ansible.checks.nodes import (
     unseen_among,
 )
 from e2e_ansible.checks.patroni import patroni_findings
+from e2e_ansible.checks.roles import role_findings, split_brain
+from e2e_ansible.checks.servers import accepting, less_than_whole, names, unobserved, write_gaps, writers
 from e2e_ansible.nodes.observation import NodeObservation, PowerState, Unreachable
 
 __all__ = ["CHECKS", "cluster_critical", "cluster_degraded", "cluster_status", "cluster_status_stopped"]
@@ -106,10 +99,7 @@ def cluster_degraded(situation: Situation, _arguments: Sequence[str]) -> Outcome
     if critical:
         return failed(f"critical, which is more than degraded: {why}")
     findings = [*not_running(situation.cluster), *_findings(situation)]
-    text = "; ".join(finding.text for finding in findings)
-    if any(finding.decided for finding in findings):
-        return passed(f"{names(writers(situation))} takes writes; {text}")
-    return unknown(text) if findings else failed(f"healthy: nothing is missing on {names(situation.cluster)}")
+    return less_than_whole(situation, findings, f"healthy: nothing is missing on {names(situation.cluster)}")
 
 
 def cluster_critical(situation: Situation, _arguments: Sequence[str]) -> Outcome:

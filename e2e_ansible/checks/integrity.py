@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from e2e_ansible.checks.base import Check, Outcome, Situation, failed, passed, unknown
-from e2e_ansible.checks.database import accepting, names, unobserved, writers
 from e2e_ansible.checks.nodes import blind_among
+from e2e_ansible.checks.servers import accepting, names, unobserved, writers
 from e2e_ansible.nodes.observation import NodeObservation, Postgres
 from e2e_ansible.oracle.ranges import Ranges, count, describe, difference, merge
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from e2e_ansible.checks.base import Check, Outcome, Situation, unknown
-from e2e_ansible.checks.database import database_names, may_write, names, role_findings, unobserved, writers
 from e2e_ansible.checks.nodes import Finding, blind, blind_among, decide, not_running
+from e2e_ansible.checks.roles import role_findings
+from e2e_ansible.checks.servers import database_names, may_write, names, unobserved, writers
 from e2e_ansible.nodes.observation import NodeObservation, Patroni
 
 __all__ = ["CHECKS", "STANDBY_LEADER", "patroni_findings", "patroni_healthy", "patroni_leader"]

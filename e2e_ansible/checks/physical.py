@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 
 from e2e_ansible.checks.base import Check, Outcome, Situation, unknown
-from e2e_ansible.checks.database import database_names
 from e2e_ansible.checks.nodes import Finding, blind, decide, is_running, seen, unseen_among
+from e2e_ansible.checks.servers import database_names
 from e2e_ansible.nodes.observation import NodeObservation
 from e2e_ansible.nodes.physical import Damage, Physical
 

@@ -12,6 +12,7 @@ from types import MappingProxyType, ModuleType
 from typing import Any
 
 from e2e_ansible.checks import (
+    admin_ui,
     cluster,
     database,
     history,
@@ -42,12 +43,9 @@ __all__ = [
 
 GROUP = "e2e_ansible.checks"
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,79}")
+_FAMILIES = (cluster, nodes, database, admin_ui, integrity, physical, history, patroni, services, sites)
 _BUILT_IN: Mapping[str, Check] = MappingProxyType(
-    {
-        check.name: check
-        for family in (cluster, nodes, database, integrity, physical, history, patroni, services, sites)
-        for check in family.CHECKS
-    }
+    {check.name: check for family in _FAMILIES for check in family.CHECKS}
 )
 
 

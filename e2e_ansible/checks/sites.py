@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 
 from e2e_ansible.checks.base import Check, Outcome, Situation, unknown
-from e2e_ansible.checks.database import accepting, may_write, names, writers
 from e2e_ansible.checks.nodes import Finding, blind_among, decide, not_running, unseen_among
 from e2e_ansible.checks.patroni import STANDBY_LEADER, patroni_findings
+from e2e_ansible.checks.servers import accepting, may_write, names, writers
 from e2e_ansible.nodes.observation import NodeObservation, Replica
 
 __all__ = ["CHECKS", "site_absent", "site_fenced", "site_lag", "site_primary", "site_standby"]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from e2e_ansible.cli.execution import Bounds, Execution, run_options
 from e2e_ansible.cli.options import (
     Debug,
     JsonLines,
@@ -19,7 +20,6 @@ from e2e_ansible.cli.options import (
     StopOnError,
     SuiteFile,
     Verbose,
-    run_options,
 )
 
 if TYPE_CHECKING:
@@ -69,14 +69,12 @@ def export(
 
     import yaml
 
+    from e2e_ansible.awx.export import exported
     from e2e_ansible.awx.whole import whole_of
-    from e2e_ansible.awx.workflow import exported, workflow_of
+    from e2e_ansible.awx.workflow import workflow_of
 
     tests = _tests(suite, provider, run_test or [])
-    options = run_options(
-        parallel=1, max_nodes=None, stop_on_error=False, keep=keep, verbose=False, debug=False
-    )
-    made = [workflow_of(plan, test, keep=options.keep) for plan, test in tests]
+    made = [workflow_of(plan, test, keep=keep.value if keep else None) for plan, test in tests]
     if len(made) > 1:  # it names them, so AWX must have them first
         made.append(whole_of([(plan, workflow) for (plan, _), workflow in zip(tests, made, strict=True)]))
     found = exported(made, organization=organization)
@@ -142,12 +140,8 @@ def launch(
         text = "--whole is for a suite, whose tests AWX runs all at once"
         raise UsageError(text, hint="leave --template, --parallel and --stop-on-error out")
     options = run_options(
-        parallel=parallel,
-        max_nodes=None,
-        stop_on_error=stop_on_error,
-        keep=keep,
-        verbose=verbose,
-        debug=debug,
+        Bounds(parallel=parallel, stop_on_error=stop_on_error, keep=keep),
+        Execution(verbose=verbose, debug=debug),
     )
     if suite is not None:
         tests = _tests(suite, provider, run_test or [])
@@ -228,11 +222,15 @@ def _client() -> Client:
 def _tests(suite: Path, provider: str | None, names: list[str]) -> list[tuple[Plan, Test]]:
     """The plans of a suite with the tests that they were made from."""
     from e2e_ansible.api import plan
+    from e2e_ansible.awx.refusal import reduced
     from e2e_ansible.cli.suites import load_files
 
     (loaded,) = load_files([suite], provider=provider, allow_plugins=False)
     written = {test.name: test for test in loaded.tests}
-    return [(made, written[made.name]) for made in plan(loaded, tests=names)]
+    made = [(each, written[each.name]) for each in plan(loaded, tests=names)]
+    for line in dict.fromkeys(line for _, test in made for line in reduced(test)):
+        typer.echo(line, err=True)
+    return made
 
 
 def _variables(pairs: list[str]) -> dict[str, Any]:

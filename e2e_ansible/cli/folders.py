@@ -34,7 +34,10 @@ def find_run(named: Path | None, runs: Path) -> RunFolder:
         if os.path.isdir(path):  # noqa: PTH112  # unlike Path.is_dir it takes a name of any length
             return RunFolder.open(path)
     newest = next(newest_first(runs), None)
-    hint = f"the newest in {runs} is {newest.run_id}" if newest else f"there is none in {runs}; see --runs"
+    where = "--runs names another folder"
+    hint = (
+        f"the newest in {runs} is {newest.run_id}; {where}" if newest else f"there is none in {runs}; {where}"
+    )
     raise UsageError(f"there is no run {str(named)!r}", hint=hint)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import typer
@@ -23,6 +24,9 @@ class Group(TyperGroup):
             return super().invoke(ctx)
         except E2EError as error:
             code = tell(error)
+        except typer.BadParameter as error:
+            _say_value(error)
+            raise
         except BrokenPipeError:
             raise
         except OSError as error:
@@ -30,6 +34,15 @@ class Group(TyperGroup):
         except KeyboardInterrupt:
             code = _INTERRUPTED
         raise typer.Exit(code)
+
+
+def _say_value(error: typer.BadParameter) -> None:
+    """Some versions of Typer tell what an option takes, and not what it was given."""
+    tell_all: Callable[[], list[dict[str, Any]]] = getattr(error.__cause__, "errors", list)
+    for each in tell_all()[:1]:
+        given = repr(each.get("input"))
+        if given not in error.message:
+            error.message = f"{error.message}, not {given}"
 
 
 def tell(error: E2EError) -> int:

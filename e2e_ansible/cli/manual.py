@@ -114,7 +114,7 @@ def _command(name: str, command: Any) -> str:
     shown = EXAMPLES[name.partition(" ")[0]]
     lines = [line for line in shown if f"{line} ".startswith(f"e2e-ansible {name} ")]
     examples = "\n".join(["```", *lines, "```"])
-    text = inspect.cleandoc(command.help).replace("\n", " ")
+    text = " ".join(inspect.cleandoc(command.help).split())
     return "\n".join([f"## {name}\n\n`{usage}`\n\n{text}\n", examples, "", *_table(command)])
 
 
@@ -144,8 +144,9 @@ def _table(command: Any) -> Iterator[str]:
 def _more(param: Any) -> str:
     if param.envvar:
         return f" Or in the environment: `{param.envvar}`."
-    shown = isinstance(param.default, (str, int, Path)) and not isinstance(param.default, bool)
-    return f" Default: `{param.default}`." if shown else ""
+    default = param.default
+    shown = isinstance(default, (str, int, Path)) and not isinstance(default, bool) and default != ""
+    return f" Default: `{default}`." if shown else ""
 
 
 def _longest(param: Any) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from e2e_ansible.cli.options import AllowPlugins, Provider, RunTest, SuiteFile
+from e2e_ansible.cli.options import AllowPlugins, Budget, Provider, RunTest, SuiteFile
 
 if TYPE_CHECKING:
     from e2e_ansible.compile.plan import Plan
@@ -24,20 +24,27 @@ def plan(
     ],
     run_test: RunTest = None,
     provider: Provider = None,
+    budget: Budget = "",
     allow_plugins: AllowPlugins = False,
 ) -> None:
-    """Compile a suite to playbooks. One folder per test, one playbook per step; ansible-playbook runs them."""
+    """Compile a suite to playbooks. One folder per test, one playbook per step; ansible-playbook runs them.
+
+    A test larger than a budget, and a PostgreSQL that cannot be had, are refused as `run` does.
+    """
     from rich.console import Console
 
     from e2e_ansible.api import write
     from e2e_ansible.cli.suites import compile_files
     from e2e_ansible.errors import UsageError
     from e2e_ansible.report.plan_graph import print_graph
+    from e2e_ansible.run.context import RunOptions
     from e2e_ansible.run.folder import manifest_tests
+    from e2e_ansible.run.requirements import check_plans
 
     if output.exists() and (not output.is_dir() or any(output.iterdir())):
         raise UsageError(f"{output} is not an empty folder", hint="name a new one")
     plans = compile_files([suite], provider=provider, allow_plugins=allow_plugins, tests=run_test or ())
+    check_plans(plans, RunOptions(budget=budget, dry_run=True))
     for made, test in zip(plans, manifest_tests("", plans), strict=True):
         folder = output if len(plans) == 1 else output / Path(test.folder).name
         write(made, folder)
@@ -82,6 +89,7 @@ def _print_plan(plan: Plan, folder: str) -> None:
     from rich.console import Console
     from rich.text import Text
 
+    from e2e_ansible.compile.bounds import most_seconds
     from e2e_ansible.report.plan_graph import print_graph
     from e2e_ansible.report.table import print_table
     from e2e_ansible.report.words import duration, host_words
@@ -95,12 +103,12 @@ def _print_plan(plan: Plan, folder: str) -> None:
         (
             step.id,
             host_words(step.hosts),
-            ", ".join(step.judgement.checks),
-            duration(step.deadline_seconds),
+            "; ".join(text for text in (step.description, ", ".join(step.judgement.checks)) if text),
+            duration(most_seconds(plan, step)),
             str(step.source.line),
         )
         for step in plan.steps
     ]
-    print_table(console, [("step", "hosts", "checks", "at most", "line"), *rows], wraps=2, right=(3, 4))
+    print_table(console, [("step", "hosts", "what, checks", "at most", "line"), *rows], wraps=2, right=(3, 4))
     print_graph(console, plan)
     console.print(Text(f"plan {folder}\nhash {plan.hash}\n"), soft_wrap=True)

@@ -9,12 +9,12 @@ import typer
 
 if TYPE_CHECKING:
     from e2e_ansible.quota.amounts import Amounts, Budget
-    from e2e_ansible.quota.ledger import Held, Waiting
+    from e2e_ansible.quota.reservation import Held, Waiting
 
 __all__ = ["quota"]
 
-_HEADINGS = ("deployment", "test", "provider", "nodes", "cpus", "memory", "disk", "since", "state")
-_RIGHT, _STATE = (3, 4, 5, 6, 7), 8
+_HEADINGS = ("what", "nodes", "cpus", "memory", "disk", "since")
+_WHAT, _RIGHT = 0, (1, 2, 3, 4, 5)
 _GIB = 1024
 
 
@@ -49,9 +49,12 @@ def _print(held: list[Held], waiting: list[Waiting], budget: Budget, used: Amoun
     rows = [_row(each, _state(each)) for each in held]
     rows += [_row(each, f"waits, number {place}") for place, each in enumerate(waiting, start=1)]
     if rows:
-        print_table(Console(), [_HEADINGS, *rows], wraps=_STATE, right=_RIGHT)
+        print_table(Console(), [_HEADINGS, *rows], wraps=_WHAT, right=_RIGHT)
     else:
         typer.echo("nothing is reserved, and nobody waits")
+    left = [each for each in held if not each.alive]
+    for command in dict.fromkeys(each.claim.command("destroy") for each in left):  # never broken by a table
+        typer.echo(f"give back: {command}")
     typer.echo(f"budget: {budget}; reserved: {used}; left: {budget.left(used)}")
 
 
@@ -60,16 +63,18 @@ def _row(each: Held | Waiting, state: str) -> tuple[str, ...]:
 
     claim, amounts = each.claim, each.claim.amounts
     return (
-        claim.deployment,
-        f"{claim.test} of {claim.run}",
-        claim.provider,
+        f"{claim.deployment} ({claim.provider}): {claim.test} of {claim.run}, {state}",
         str(amounts.nodes),
         f"{amounts.millicpus / 1000:g}",
-        f"{amounts.memory_mb / _GIB:.3g} GiB",
-        f"{amounts.disk_mb / _GIB:.3g} GiB",
+        _gib(amounts.memory_mb),
+        _gib(amounts.disk_mb),
         duration(max(0.0, time.time() - each.at)),
-        state,
     )
+
+
+def _gib(megabytes: int) -> str:
+    gib = megabytes / _GIB
+    return f"{gib:.0f} GiB" if gib >= 100 else f"{gib:.3g} GiB"
 
 
 def _state(held: Held) -> str:
@@ -77,8 +82,7 @@ def _state(held: Held) -> str:
 
     if held.alive:
         return f"held by process {pid_of(held.holder)}"
-    what = "kept" if held.kept else "left by a run that died"
-    return f"{what}: e2e-ansible destroy {held.claim.run}"
+    return "kept" if held.kept else "left by a run that died"
 
 
 def _print_json(held: list[Held], waiting: list[Waiting], budget: Budget, used: Amounts) -> None:

@@ -7,22 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from e2e_ansible.cli.options import (
-    AllowPlugins,
-    Budget,
-    Debug,
-    Engine,
-    JsonLines,
-    Keep,
-    MaxNodes,
-    Parallel,
-    RunArgument,
-    Runs,
-    StopOnError,
-    Verbose,
-    run_options,
-)
-from e2e_ansible.engine.name import EngineName
+from e2e_ansible.cli.execution import Bounds, Execution, run_options
+from e2e_ansible.cli.option_groups import grouped
+from e2e_ansible.cli.options import RunArgument
 from e2e_ansible.errors import UsageError
 
 if TYPE_CHECKING:
@@ -34,45 +21,30 @@ if TYPE_CHECKING:
 __all__ = ["rerun"]
 
 
+@grouped
 def rerun(
     run: RunArgument = None,
+    *,
     failed: Annotated[bool, typer.Option("--failed", help="Only tests that did not pass.")] = False,
-    parallel: Parallel = 1,
-    max_nodes: MaxNodes = None,
-    budget: Budget = "",
-    stop_on_error: StopOnError = False,
-    keep: Keep = None,
-    json: JsonLines = False,
-    verbose: Verbose = False,
-    debug: Debug = False,
-    allow_plugins: AllowPlugins = False,
-    engine: Engine = EngineName.WARM,
-    runs: Runs = Path("runs"),
+    bounds: Bounds,
+    execution: Execution,
 ) -> None:
     """Run the tests of an earlier run again. Its suite files are read as they are now."""
     from e2e_ansible.cli.folders import find_run
     from e2e_ansible.cli.views import run_and_show
     from e2e_ansible.run.engines import open_engine
 
-    folder = find_run(run, runs)
+    folder = find_run(run, execution.runs)
     if folder.manifest().soak is not None:
         raise UsageError(f"{folder.path} was run in cycles", hint="do them again: run SUITE --cycles 10")
     tests = _wanted(folder, failed=failed)
     if not tests:
         typer.echo("every test of that run passed; there is nothing to run again", err=True)
         return
-    options = run_options(
-        parallel=parallel,
-        max_nodes=max_nodes,
-        budget=budget,
-        stop_on_error=stop_on_error,
-        keep=keep,
-        verbose=verbose,
-        debug=debug,
-    )
-    with open_engine(engine) as opened:
-        plans = _plans(tests, allow_plugins=allow_plugins)
-        raise typer.Exit(run_and_show(plans, options, opened, runs=runs, json=json))
+    options = run_options(bounds, execution)
+    with open_engine(execution.engine) as opened:
+        plans = _plans(tests, allow_plugins=execution.allow_plugins)
+        raise typer.Exit(run_and_show(plans, options, opened, runs=execution.runs, json=execution.json))
 
 
 def _wanted(folder: RunFolder, *, failed: bool) -> list[ManifestTest]:

@@ -7,24 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from e2e_ansible.cli.cycles import resume_and_show
-from e2e_ansible.cli.options import (
-    AllowPlugins,
-    Debug,
-    Engine,
-    JsonLines,
-    Notify,
-    Otel,
-    PrometheusFile,
-    Pushgateway,
-    RunArgument,
-    Runs,
-    Verbose,
-    When,
-    notifier_for,
-)
-from e2e_ansible.engine.name import EngineName
-from e2e_ansible.notify.when import NotifyOn
+from e2e_ansible.cli.execution import Execution
+from e2e_ansible.cli.notifications import Notifications
+from e2e_ansible.cli.option_groups import grouped
+from e2e_ansible.cli.options import RunArgument
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,60 +21,45 @@ if TYPE_CHECKING:
 __all__ = ["resume"]
 
 
+@grouped
 def resume(
     run: RunArgument = None,
+    *,
     suite: Annotated[
         Path | None,
         typer.Option("--suite", metavar="FILE", help="Where the suite of the run is now, if it was moved."),
     ] = None,
-    json: JsonLines = False,
-    verbose: Verbose = False,
-    debug: Debug = False,
-    allow_plugins: AllowPlugins = False,
-    engine: Engine = EngineName.WARM,
-    runs: Runs = Path("runs"),
-    notify: Notify = None,
-    notify_on: When = NotifyOn.FAILURE,
-    prometheus_file: PrometheusFile = None,
-    pushgateway: Pushgateway = None,
-    otel: Otel = False,
+    execution: Execution,
+    notifications: Notifications,
 ) -> None:
     """Go on with a run that was killed, lost its power or its terminal, or was interrupted twice.
 
     Steps that have ended stay as they are. A step that was under way is played again, looked at first, or unknown, as
     its type allows. Another plan than that of the run is refused.
     """
+    from e2e_ansible.cli.cycles import resume_and_show
     from e2e_ansible.cli.folders import find_real_run, find_run
     from e2e_ansible.cli.views import told
     from e2e_ansible.run.engines import open_engine
     from e2e_ansible.run.resume import resume_run
 
-    notifier = notifier_for(notify, notify_on, prometheus_file, pushgateway, otel=otel)
-    found = find_run(run, runs)
+    notifier = notifications.notifier()
+    found = find_run(run, execution.runs)
     if found.manifest().soak is not None:
-        code = resume_and_show(
-            found,
-            engine,
-            suite=suite,
-            json=json,
-            verbose=verbose or debug,
-            allow_plugins=allow_plugins,
-            notifier=notifier,
-        )
-        raise typer.Exit(code)
-    folder = find_real_run(run, runs)
+        raise typer.Exit(resume_and_show(found, execution, suite=suite, notifier=notifier))
+    folder = find_real_run(run, execution.runs)
 
     def recompile(tests: Sequence[ManifestTest]) -> list[Plan]:
-        return _plans(tests, suite, allow_plugins=allow_plugins)
+        return _plans(tests, suite, allow_plugins=execution.allow_plugins)
 
-    with open_engine(engine) as opened:
+    with open_engine(execution.engine) as opened:
         code = told(
             lambda listener: (
                 resume_run(folder, engine=opened, recompile=recompile, listeners=[listener]),
                 folder,
             ),
-            json=json,
-            verbose=verbose or debug,
+            json=execution.json,
+            verbose=execution.loud,
             notifier=notifier,
         )
     raise typer.Exit(code)

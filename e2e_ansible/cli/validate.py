@@ -16,7 +16,10 @@ __all__ = ["validate"]
 
 
 def validate(suites: SuiteFiles, provider: Provider = None, allow_plugins: AllowPlugins = False) -> None:
-    """Check suites and start nothing. Each problem comes with its file, line, column and the nearest name."""
+    """Check suites and start nothing. Each problem comes with its file, line, column and the nearest name.
+
+    Only the suites are looked at, on any machine. Budgets, and where PostgreSQL comes from, are for `plan` and `run`.
+    """
     from e2e_ansible.cli.suites import load_files
 
     for suite in load_files(suites, provider=provider, allow_plugins=allow_plugins):
@@ -35,4 +38,4 @@ def _notes(suite: Suite) -> Iterator[str]:
         release = release_of_test(test.entry.provider, parameters)
         if release is not None and release.pgdg:
             place = test.positions.get("/parameters/postgres_version", test.source)
-            yield f"{place}: PostgreSQL {release.pgdg} comes from PGDG, which is asked for it when a run begins"
+            yield f"{place}: PostgreSQL {release.pgdg} comes from PGDG, which is asked for it by plan and run"

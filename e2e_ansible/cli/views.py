@@ -78,7 +78,9 @@ def show(result: RunResult, folder: RunFolder, *, verbose: bool) -> None:
     from e2e_ansible.report.summary import print_summary
 
     plugins = any(plugin_files(Path(test.suite).parent) for test in folder.manifest().tests)
-    print_summary(Console(), result, shown(folder.path), verbose=verbose, plugins=plugins)
+    print_summary(
+        Console(), result, shown(folder.path), verbose=verbose, plugins=plugins, removed=folder.removed
+    )
 
 
 @contextmanager

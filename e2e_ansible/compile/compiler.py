@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from e2e_ansible.compile.flow import Made, arrange
+from e2e_ansible.compile.flow import arrange
+from e2e_ansible.compile.made import Made
 from e2e_ansible.compile.plan import FlowStep, Plan, PlannedNode, PlannedStep
 from e2e_ansible.compile.render import REGISTERED, entry, playbook_text, to_yaml, used_registers
 from e2e_ansible.steps.base import Play, StepType, play
 from e2e_ansible.steps.coverage import coverage_play
 from e2e_ansible.steps.heal import heal_play
-from e2e_ansible.steps.judgement import Judgement
-from e2e_ansible.suite.model import Step, Suite, Test
+from e2e_ansible.suite.model import Suite, Test
 
 __all__ = [
     "ANSIBLE_CFG",
@@ -108,7 +108,7 @@ def _planned(index: int, made: Made, text: str) -> PlannedStep:
         index=index,
         id=made.id,
         type=made.step.type,
-        description=options.description,
+        description=made.description,
         playbook=_playbook_path(made.id),
         hosts=compiled.hosts,
         deadline_seconds=options.timeout_seconds or compiled.deadline_seconds,
@@ -193,12 +193,12 @@ def _coverage(test: Test) -> dict[str, str]:
 
 
 def _playbook(test: Test, made: Made) -> str:
-    step, step_id, compiled = made.step, made.id, made.compiled
+    compiled = made.compiled
     registers = sorted(used_registers(compiled.plays))
     plays = [_with_registered(each) for each in compiled.plays] if registers else compiled.plays
-    header = _header(test, step, step_id, compiled.judgement, registers)
+    header = _header(test, made, registers)
     # What was observed is in the result of the task, which Ansible shows only when asked.
-    command = _by_hand(_playbook_path(step_id), *(("-v",) if compiled.judgement.observes else ()))
+    command = _by_hand(_playbook_path(made.id), *(("-v",) if compiled.judgement.observes else ()))
     return playbook_text(header, command, plays)
 
 
@@ -212,12 +212,11 @@ def _with_registered(made: Play) -> Play:
     return {**head, "vars_files": files, **does}
 
 
-def _header(
-    test: Test, step: Step, step_id: str, judgement: Judgement, registers: Sequence[str]
-) -> Iterator[str]:
-    description = f": {step.options.description}" if step.options.description else ""
-    yield f"{test.name}, step {step_id}{description}"
-    yield f"From {step.source}"
+def _header(test: Test, made: Made, registers: Sequence[str]) -> Iterator[str]:
+    judgement = made.compiled.judgement
+    description = f": {made.description}" if made.description else ""
+    yield f"{test.name}, step {made.id}{description}"
+    yield f"From {made.step.source}"
     if judgement.checks:
         yield f"Judged by e2e-ansible from what is observed: {', '.join(judgement.checks)}"
     if judgement.allow_failures:

@@ -1,14 +1,17 @@
 """The course of a test as a graph: which step waits for which, in what levels, and the path that takes longest. Pure.
 
 An item of a list waits for all before it, or for those that its `needs` names. A group begins with what it waits for,
-and has ended with the last of its steps. For a step in the background only a `wait` waits, and the end of its list.
+and has ended with the last of its steps. For a step in the background only a `wait` waits, also one in a group behind
+it, the end of its list, and what removes the nodes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+import math
+from collections.abc import Collection, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from e2e_ansible.compile.bounds import in_time, limit_of
 from e2e_ansible.compile.plan import FlowGroup, FlowItem, FlowStep, FlowWait, Plan, PlannedStep
 from e2e_ansible.errors import HarnessError
 
@@ -21,8 +24,8 @@ _Ids = tuple[str, ...]
 class Node:
     """One step. `after` are the steps whose end it waits for, `level` is 1 where there are none.
 
-    `seconds` is its deadline. A step that `watches` ends with its group, so it makes no path longer. A step of a
-    rescue is `on_failure`: it counts only where it was run.
+    `seconds` is how long it may take. A step that `watches` ends with its group, so it makes no path longer. A step
+    of a rescue is `on_failure`: it counts only where it was run. Those `in_time` share what the time class leaves them.
     """
 
     step: str
@@ -31,13 +34,18 @@ class Node:
     seconds: float
     on_failure: bool = False
     watches: bool = False
+    in_time: bool = False
 
 
 @dataclass(frozen=True)
 class Course:
-    """The steps of a test in the order of the text, in which nothing waits for what comes later."""
+    """The steps of a test in the order of the text, in which nothing waits for what comes later.
+
+    `limit` are the seconds that the time class leaves for all steps that are `in_time`.
+    """
 
     nodes: tuple[Node, ...]
+    limit: float = math.inf
 
     @property
     def levels(self) -> int:
@@ -67,16 +75,21 @@ class Course:
             at = before[at]
         return tuple(step for step in reversed(path) if step in seconds), total
 
+    def at_most(self) -> tuple[_Ids, float]:
+        """The path that may take longest and its seconds, of which the time class leaves no more than its limit."""
+        path, seconds = self.longest(self.budget)
+        shared = sum(node.seconds for node in self.nodes if node.in_time and node.step in path)
+        return path, seconds - max(0.0, shared - self.limit)
+
     def within(self, steps: Collection[str]) -> Course:
         """The part with these steps only, and the edges between them."""
         inside = frozenset(steps)
-        return Course(
-            tuple(
-                replace(node, after=tuple(step for step in node.after if step in inside))
-                for node in self.nodes
-                if node.step in inside
-            )
+        nodes = tuple(
+            replace(node, after=tuple(step for step in node.after if step in inside))
+            for node in self.nodes
+            if node.step in inside
         )
+        return replace(self, nodes=nodes)
 
 
 def is_graph(plan: Plan) -> bool:
@@ -96,13 +109,22 @@ def course_of(plan: Plan) -> Course:
     """
     walk = _Walk({step.id: step for step in plan.steps})
     walk.sequence(plan.items, ())
-    return Course(tuple(walk.nodes[step.id] for step in plan.steps if step.id in walk.nodes))
+    bounded, limit = in_time(plan), limit_of(plan)
+    nodes = (walk.nodes[step.id] for step in plan.steps if step.id in walk.nodes)
+    return Course(tuple(_bound(node, limit) if node.step in bounded else node for node in nodes), limit)
 
 
-def waits(items: Sequence[FlowItem], beside: Collection[str] = ()) -> list[tuple[int, ...]]:
+def _bound(node: Node, limit: float) -> Node:
+    return replace(node, seconds=min(node.seconds, limit), in_time=True)
+
+
+def waits(
+    items: Sequence[FlowItem], beside: Collection[str] = (), around: Container[str] = ()
+) -> list[tuple[int, ...]]:
     """For each item of a list those that it waits for directly, by their places in the list.
 
-    For the steps in `beside` only a `wait` waits. What one of the others waits for already is left out.
+    For the steps in `beside` only a `wait` waits; those in `around` may stand before the list, and have no place in
+    it then. What one of the others waits for already is left out.
 
     Raises:
         HarnessError: an item waits for what is not before it.
@@ -112,7 +134,7 @@ def waits(items: Sequence[FlowItem], beside: Collection[str] = ()) -> list[tuple
     found = []
     loose: list[int] = []  # items for whose end nobody waits yet
     for index, item in enumerate(items):
-        named = [_place(name, item, places) for name in _named(item)]
+        named = [_place(name, item, places) for name in _named(item, places, around)]
         if item.needs is None:
             named += [place for place in loose if items[place].id not in beside]
         else:
@@ -133,8 +155,10 @@ def sinks(waited: Sequence[tuple[int, ...]]) -> tuple[int, ...]:
     return tuple(place for place in range(len(waited)) if place not in held)
 
 
-def _named(item: FlowItem) -> _Ids:
-    return item.steps if isinstance(item, FlowWait) else item.needs or ()
+def _named(item: FlowItem, places: Container[str], around: Container[str]) -> _Ids:
+    if isinstance(item, FlowWait):
+        return tuple(step for step in item.steps if step in places or step not in around)
+    return item.needs or ()
 
 
 def _place(name: str, item: FlowItem, places: Mapping[str, int]) -> int:
@@ -177,7 +201,7 @@ class _Walk:
 
     def sequence(self, items: Sequence[FlowItem], before: _Ids) -> _Ids:
         """The steps with whose end the list has ended."""
-        waited = waits(items, self._beside)
+        waited = waits(items, self._beside, frozenset(self.nodes))
         ends: list[_Ids] = []
         for item, direct in zip(items, waited, strict=True):
             ends.append(self._item(item, _union(ends[place] for place in direct) or before))
@@ -185,7 +209,7 @@ class _Walk:
 
     def _item(self, item: FlowItem, after: _Ids) -> _Ids:
         if isinstance(item, FlowWait):
-            return after
+            return self._and(after, item.steps)
         if isinstance(item, FlowGroup):
             return self._group(item, after)
         return self._step(item, after)
@@ -194,12 +218,24 @@ class _Walk:
         step = self._steps.get(item.step)
         if step is None:
             raise HarnessError(f"the flow of the plan has a step {item.step!r}, but its steps do not")
+        if step.removes_nodes:
+            after = self._and(after, (name for name in self.nodes if name in self._beside))
         course = [each for each in after if self._on_failure or not self.nodes[each].on_failure]
         level = 1 + max((self.nodes[each].level for each in course), default=0)
         self.nodes[step.id] = Node(
             step.id, after, level, step.deadline_seconds, self._on_failure, watches=step.watch
         )
         return (step.id,)
+
+    def _and(self, after: _Ids, more: Iterable[str]) -> _Ids:
+        """Also the end of these steps, but for those that something in `after` has waited for."""
+        over, left = set[str](), list(after)
+        while left:
+            name = left.pop()
+            if name not in over:
+                over.add(name)
+                left += self.nodes[name].after
+        return _union([after, tuple(name for name in more if name not in over)])
 
     def _group(self, group: FlowGroup, after: _Ids) -> _Ids:
         if group.parallel:

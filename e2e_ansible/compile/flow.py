@@ -9,45 +9,34 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
 
-from e2e_ansible.compile.away import Away, changed, conflicts
+from e2e_ansible.compile.away import Away, changed
+from e2e_ansible.compile.made import Made, StepTypes, played, shape_of
 from e2e_ansible.compile.needs import StepGraph, first_of, needs_of
 from e2e_ansible.compile.plan import FlowGroup, FlowItem, FlowStep, FlowWait
-from e2e_ansible.errors import Problem, SuiteError
+from e2e_ansible.compile.refusal import missing_nodes, refusal, removal_beside, removal_meanwhile, same_nodes
+from e2e_ansible.errors import Problem, SuiteError, UnsupportedOperation, UsageError
 from e2e_ansible.names import suggestion
-from e2e_ansible.steps.base import CompileContext, CompiledStep, StepType
-from e2e_ansible.steps.group import Composition, Shape
+from e2e_ansible.steps.base import CompileContext, CompiledStep
+from e2e_ansible.steps.group import Shape
 from e2e_ansible.steps.wait import WaitOptions
 from e2e_ansible.suite.condition import Condition, parse_condition
 from e2e_ansible.suite.model import Step, Test
 
-__all__ = ["Made", "arrange", "played"]
+__all__ = ["arrange"]
 
 _NOT_IN_FILE_NAMES = re.compile(r"[^A-Za-z0-9]+")
-_StepTypes = Mapping[str, StepType[Any]]
-
-
-@dataclass(frozen=True)
-class Made:
-    """One compiled step; `away` are the nodes that may be down when it begins."""
-
-    step: Step
-    id: str
-    compiled: CompiledStep
-    away: tuple[str, ...]
-    when: Condition | None = None
-    phase: str = ""
 
 
 def arrange(
-    test: Test, labels: Mapping[str, tuple[str, ...]], step_types: _StepTypes
+    test: Test, labels: Mapping[str, tuple[str, ...]], step_types: StepTypes
 ) -> tuple[list[Made], tuple[FlowItem, ...]]:
     """All steps with a playbook, and how they run. Pure.
 
     Raises:
-        SuiteError: steps that run at once act on the same node, or a name in a `when` or `wait` is not known.
+        SuiteError: steps that run at once act on the same node, a step cannot be what it is said to be, or a name in
+            a `when` or `wait` is not known.
     """
     walk = _Walk(test, labels, step_types)
     flow = walk.sequence(test.steps, Away(set() if test.deployed else set(test.nodes)))
@@ -56,25 +45,8 @@ def arrange(
     return walk.made, flow
 
 
-def played(steps: Iterable[Step | Shape], step_types: _StepTypes) -> Iterator[Step]:
-    """The steps that have a playbook, in the order of the text."""
-    for step in steps:
-        shape = _shape(step, step_types)
-        if shape is not None:
-            yield from played((*shape.body, *shape.rescue, *shape.final), step_types)
-        elif isinstance(step, Step) and not isinstance(step.options, WaitOptions):
-            yield step
-
-
-def _shape(step: Step | Shape, step_types: _StepTypes) -> Shape | None:
-    if isinstance(step, Shape):
-        return step
-    step_type = step_types[step.type]
-    return step_type.shape(step) if isinstance(step_type, Composition) else None
-
-
 class _Walk:
-    def __init__(self, test: Test, labels: Mapping[str, tuple[str, ...]], step_types: _StepTypes) -> None:
+    def __init__(self, test: Test, labels: Mapping[str, tuple[str, ...]], step_types: StepTypes) -> None:
         self.made: list[Made] = []
         self.problems: list[Problem] = []
         self._test = test
@@ -101,7 +73,7 @@ class _Walk:
         return items
 
     def _item(self, step: Step | Shape, state: Away) -> FlowItem:
-        shape = _shape(step, self._types)
+        shape = shape_of(step, self._types)
         if isinstance(step, Step) and (step.options.phase or not self._depth):
             self._phase = step.options.phase or ""
         if shape is not None:
@@ -141,14 +113,13 @@ class _Walk:
         beside: list[list[int]] = [[] for _ in branches]
         for one, other in graph.beside(removals):
             if branches[one].hit or branches[other].hit:
-                self._refuse_same_nodes([branches[one], branches[other]])
+                self.problems += same_nodes([branches[one], branches[other]], self._nodes)
             beside[one].append(other)
             beside[other].append(one)
         for place, others in enumerate(beside):
             self._also_away(spans[place], {node for other in others for node in branches[other].took})
             if others and place in removals:
-                text = f"step {removals[place].type!r} removes the nodes while {graph.told(others)} may still run"
-                self._complain(removals[place], text, "put it after all of them, without 'needs'")
+                self.problems.append(removal_meanwhile(removals[place], graph.told(others)))
 
     def _removals(self, span: range) -> Iterator[Step]:
         return (made.step for made in self.made[span.start : span.stop] if made.compiled.removes_nodes)
@@ -159,16 +130,18 @@ class _Walk:
             self.made[index] = replace(made, away=self._ordered({*made.away, *others}))
 
     def _step(self, step: Step, state: Away) -> FlowStep:
-        compiled = self._types[step.type].compile(step.options, self._context(state))
+        compiled = self._compiled(step, state)
         suffix = _NOT_IN_FILE_NAMES.sub("-", step.options.name or step.label or step.type).strip("-")
         step_id = f"{len(self.made) + 1:0{self._width}d}-{suffix}"
         when = self._condition(step)
-        self.made.append(Made(step, step_id, compiled, self._ordered(state.away), when, self._phase))
+        away = self._ordered(state.away)
+        said = self._description(step)
+        self.made.append(Made(step, step_id, compiled, away, when, self._phase, said))
         if step.options.name:
             self._names[step.options.name] = step_id
-        self._refuse_missing_nodes(step, compiled, state)
+        self.problems += missing_nodes(step, compiled, state.away, self._nodes)
         if compiled.removes_nodes:
-            self._refuse_removal(step)
+            self.problems += removal_beside(step, branches=self._branches)
             self._end_background(list(self._running), state)
         self._touch(step, compiled, state)
         if step.options.background or step.watch:
@@ -177,13 +150,28 @@ class _Walk:
             state.away -= set(compiled.brings_back)
         return FlowStep(step=step_id)
 
+    def _description(self, step: Step) -> str:
+        options = step.options
+        named = options.description or options.name or step.label
+        return options.description if named else self._types[step.type].about(options)
+
+    def _compiled(self, step: Step, state: Away) -> CompiledStep:
+        """What cannot be compiled is told with its place; what it does to nodes is not known, so that ends the walk."""
+        try:
+            return self._types[step.type].compile(step.options, self._context(state))
+        except (SuiteError, UnsupportedOperation):
+            raise
+        except UsageError as error:
+            self._complain(step, str(error), error.hint)
+            raise SuiteError(list(dict.fromkeys(self.problems))) from error
+
     def _touch(self, step: Step, compiled: CompiledStep, state: Away) -> None:
         alone = Away(set())
         alone.touch(step, compiled)
         for other, its in self._running.values():
             beside = Away(set())
             beside.touch(other, its)
-            self._refuse_same_nodes([alone, beside])
+            self.problems += same_nodes([alone, beside], self._nodes)
         state.join(alone)
         state.away |= set(compiled.takes_away)
         for node in compiled.takes_away:  # what is healed later is only what a fault has done
@@ -274,7 +262,7 @@ class _Walk:
             branches.append(branch)
             spans.append(range(start, len(self.made)))
         self._branches -= 1
-        self._refuse_same_nodes(branches)
+        self.problems += same_nodes(branches, self._nodes)
         for span, own in zip(spans, branches, strict=True):
             self._also_away(span, {node for branch in branches if branch is not own for node in branch.took})
         back = {node for branch in branches for node in state.away - branch.away}
@@ -283,24 +271,6 @@ class _Walk:
         for branch in branches:
             state.join(branch)
         return tuple(items)
-
-    def _refuse_same_nodes(self, branches: Sequence[Away]) -> None:
-        for node, first, late in conflicts(branches, self._nodes):
-            text = f"{node} is taken away or brought back by steps that run at the same time"
-            self._complain(late, text, f"the other one is on line {first.source.line}")
-
-    def _refuse_missing_nodes(self, step: Step, compiled: CompiledStep, state: Away) -> None:
-        """What sets up something on nodes begins when they have been made."""
-        sets_up = compiled.judgement.transient_retries and not compiled.brings_back
-        nodes = set(self._nodes)
-        if sets_up and nodes & set(compiled.hosts) and nodes <= state.away:
-            hint = "put it behind the step that makes them, and among its 'needs' if it has any"
-            self._complain(step, "the nodes may not be there yet when this step begins", hint)
-
-    def _refuse_removal(self, step: Step) -> None:
-        if self._branches or step.options.background:
-            text = f"step {step.type!r} removes the nodes, so nothing can run at the same time"
-            self._complain(step, text, "put it after the group, and not in the background")
 
     def _condition(self, step: Step) -> Condition | None:
         if step.options.when is None:
@@ -314,8 +284,7 @@ class _Walk:
         return condition.model_copy(update={"left": self._names.get(condition.left, "")})
 
     def _complain(self, step: Step, text: str, hint: str = "") -> None:
-        source = step.source
-        self.problems.append(Problem(source.file, source.line, source.column, text, hint))
+        self.problems.append(refusal(step, text, hint))
 
     def _context(self, state: Away) -> CompileContext:
         test = self._test

@@ -90,7 +90,8 @@ def _carries(pid: int, needle: bytes) -> bool:
 def _stat(pid: int) -> tuple[str, str, str] | None:
     """State, parent and start time of a process; None when it has ended."""
     try:
-        fields = (_PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()
+        # the kernel cuts names of processes in the middle of a letter
+        fields = (_PROC / str(pid) / "stat").read_bytes().rpartition(b")")[2].decode().split()
     except OSError:
         return None
     return fields[0], fields[1], fields[19]

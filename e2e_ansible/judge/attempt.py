@@ -12,10 +12,11 @@ from e2e_ansible.engine.event import Event
 from e2e_ansible.engine.protocol import Ended
 from e2e_ansible.errors import UsageError
 from e2e_ansible.judge.cause import cause_of, is_infrastructure
+from e2e_ansible.judge.entry import AttemptEnded
 from e2e_ansible.judge.fold import Facts, fold
 from e2e_ansible.judge.load import judge_load, load_of
 from e2e_ansible.judge.pasts import NO_PASTS, Pasts
-from e2e_ansible.judge.record import AttemptEnded, AttemptRecord
+from e2e_ansible.judge.record import AttemptRecord
 from e2e_ansible.judge.result import CheckResult, Failure
 from e2e_ansible.load.result import LoadResult
 from e2e_ansible.nodes.observation import Observation

@@ -49,13 +49,21 @@ def verdict_of(items: Sequence[FlowItem], results: Results) -> Verdict:
 
 
 def is_forgiven(group: FlowGroup, results: Results) -> bool:
-    """Whether the body failed, all of the rescue was done and passed, and the plan lets the test go on then."""
+    """Whether the body failed, all of the rescue was done and passed, and the plan lets the test go on then.
+
+    A rescue of which every step was left out has made nothing good.
+    """
     return (
         group.on_rescue == "continue"
         and bool(speaking(group.body, results))
         and not any(missing(group.rescue, results))
         and not speaking(group.rescue, results)
+        and any(_passed(results.get(step)) for step in steps_of(group.rescue))
     )
+
+
+def _passed(step: StepResult | None) -> bool:
+    return step is not None and step.verdict is Verdict.PASS
 
 
 def steps_of(items: Iterable[FlowItem]) -> Iterator[str]:

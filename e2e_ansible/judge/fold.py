@@ -166,6 +166,7 @@ def _keep_observation(facts: Facts, host: str, result: Mapping[str, Any]) -> Non
 def _keep_load(facts: Facts, host: str, result: Mapping[str, Any]) -> None:
     found = result.get(LOAD_KEY)
     if isinstance(found, Mapping):
+        facts.load = None  # one before it does not stand for what cannot be read
         try:
             facts.load = LoadOutput.model_validate(found)
         except ValidationError as error:

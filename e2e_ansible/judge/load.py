@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from e2e_ansible.load import registry
@@ -24,12 +25,12 @@ def load_of(output: LoadOutput | None, recorded: LoadResult | None) -> LoadResul
 
 
 def judge_load(load: LoadResult | None, limits: LoadLimits) -> _Finding:
-    """A load that did not end well, or that exceeds a limit, has failed; what was not measured is unknown."""
+    """A load that did not end well, did nothing or exceeds a limit has failed; what was not measured is unknown."""
     if load is None:
         return Verdict.UNKNOWN, Cause.HARNESS, "nothing tells what the load measured"
     if not load.complete or load.refused:
         return _not_whole(load)
-    broken = [text for text in _held(load, limits) if text]
+    broken = list(_broken(load, limits))
     if broken:
         return Verdict.FAIL, Cause.PRODUCT, "\n".join(broken)
     missing = list(_not_measured(load, limits))
@@ -37,6 +38,16 @@ def judge_load(load: LoadResult | None, limits: LoadLimits) -> _Finding:
         text = f"{load.tool} did not measure what is limited: {', '.join(missing)}"
         return Verdict.UNKNOWN, Cause.PRODUCT, text
     return Verdict.PASS, None, None
+
+
+def _broken(load: LoadResult, limits: LoadLimits) -> Iterator[str]:
+    """What speaks against a load that ended well: the limits that it broke, and that it loaded nothing."""
+    done = load.transactions
+    if done is None and load.intervals:
+        done = sum(interval.count for interval in load.intervals)
+    if done is not None and done <= 0:
+        yield f"{load.tool}: not one transaction succeeded"
+    yield from _held(load, limits)
 
 
 def _not_whole(load: LoadResult) -> _Finding:
@@ -47,13 +58,15 @@ def _not_whole(load: LoadResult) -> _Finding:
 
 
 def _measured(load: LoadResult) -> dict[str, float | None]:
-    return {
+    """A tool may tell what is no number, and no number is larger or smaller than that."""
+    told = {
         "error_rate": load.error_rate,
-        "outage_seconds": longest_outage(load.intervals),
+        "outage_seconds": longest_outage(load.intervals, load.seconds),
         "p95_ms": load.latency.p95,
         "p99_ms": load.latency.p99,
         "per_second": load.per_second,
     }
+    return {name: value if value is None or math.isfinite(value) else None for name, value in told.items()}
 
 
 def _amount(value: float) -> str:
@@ -80,21 +93,38 @@ def _held(load: LoadResult, limits: LoadLimits) -> Iterator[str]:
 
 def _not_measured(load: LoadResult, limits: LoadLimits) -> Iterator[str]:
     measured = _measured(load)
-    return (name for name, _, _ in _LIMITS if getattr(limits, name) is not None and measured[name] is None)
+    for name, _, _ in _LIMITS:
+        if getattr(limits, name) is not None and measured[name] is None:
+            yield name
+    limit, coarse = limits.outage_seconds, _coarsest(load.intervals)
+    if limit is not None and measured["outage_seconds"] is not None and limit < coarse:
+        yield f"outage_seconds (an interval of {_amount(coarse)} s shows none of {limit:.12g} s)"
 
 
-def longest_outage(intervals: Iterable[Interval]) -> float | None:
+def _coarsest(intervals: Iterable[Interval]) -> float:
+    """An outage may hide in an interval in which anything succeeded: in how many seconds at most."""
+    return max((interval.seconds for interval in intervals if interval.count > 0), default=0.0)
+
+
+def longest_outage(intervals: Iterable[Interval], seconds: float | None = None) -> float | None:
     """Seconds of the longest row of intervals without a transaction that succeeded; None where there are no intervals.
 
-    A gap between two intervals is part of a row: nothing was told of it.
+    A gap between two intervals is part of a row: nothing was told of it. So are the time before the first of them and
+    what is left after the last until `seconds`, the length of the load, but for less than an interval. None also where
+    a time is no number.
     """
     ordered = sorted(intervals, key=lambda interval: interval.start)
-    if not ordered:
+    if not ordered or not all(math.isfinite(one.start) and math.isfinite(one.seconds) for one in ordered):
         return None
+    first = ordered[0].start
+    end = max(one.start + one.seconds for one in ordered)
+    usual = max(one.seconds for one in ordered)
+    if seconds is not None and math.isfinite(seconds) and seconds - end > usual:
+        end = seconds
     longest = 0.0
-    last = ordered[0].start
+    last = 0.0 if first > usual else first
     for interval in ordered:
         if interval.count > 0:
             longest = max(longest, interval.start - last)
-            last = interval.start + interval.seconds
-    return max(longest, ordered[-1].start + ordered[-1].seconds - last)
+            last = max(last, interval.start + interval.seconds)
+    return round(max(longest, end - last), 6)  # of times that are not binary something is left over

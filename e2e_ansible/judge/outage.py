@@ -14,7 +14,8 @@ the client; a window without an end lasted until the history ended.
 `seconds` is from begin to end. What is true lies between two bounds:
 
 - `low`: from the begin to the last moment at which a vain operation waited or was refused, less the blind time within;
-- `high`: from the last answer before the window to the one that ends it, blind time included; None if nothing ended it.
+- `high`: from the last answer before the window (without any, from the begin of the history) to the one that ends it,
+  blind time included; None if nothing ended it.
 
 Without blind time both differ from `seconds` by no more than the pace of the client and the time of one answer. Time
 in which the client did not ask (paused, late, not running) is *blind*: it is no outage, but it widens the bounds of a
@@ -186,7 +187,11 @@ class _Silences:
         ender = self._served[index] if index < len(self._served) else None
         first = min(one.began for one in (*vain, *waiting))
         start = first if before is None else max(first, before)
-        since = start if before is None else before
+        since = (
+            min(start, start if self._history.began is None else self._history.began)
+            if before is None
+            else before
+        )
         # One that was answered in the end waited for its answer, and for nothing else.
         proved = max(min(self._heard(one), until) for one in (*vain, *waiting))
         return OutageWindow(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from e2e_ansible.compile.plan import Plan
-from e2e_ansible.judge.record import TimeUp
+from e2e_ansible.judge.entry import TimeUp
 from e2e_ansible.judge.result import StepResult
 from e2e_ansible.verdict import Cause, Status, Verdict
 

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler
 
 from e2e_ansible.analysis.repeats import RepeatResult
 from e2e_ansible.judge.clients import ClientResult
+from e2e_ansible.judge.graph_result import GraphResult
 from e2e_ansible.load.result import LoadResult
 from e2e_ansible.nodes.observation import Observation
 from e2e_ansible.suite.model import SourceRef
@@ -17,9 +18,6 @@ __all__ = [
     "CheckResult",
     "Failure",
     "FaultResult",
-    "GraphPhase",
-    "GraphResult",
-    "GraphStep",
     "GroupResult",
     "LeftOut",
     "Proof",
@@ -166,52 +164,6 @@ class FaultResult(_Model):
     healed: float | None = None
     open: bool = False
     message: str = ""
-
-
-class GraphStep(_Model):
-    """One step of a graph: the steps whose end it waits for, its deadline, and what it took.
-
-    `seconds` is None for a step that was not run or has no end; `critical` steps are those of the critical path.
-    """
-
-    step: str
-    after: tuple[str, ...] = ()
-    level: int
-    budget_seconds: float
-    seconds: float | None = None
-    critical: bool = False
-
-
-class _Spent(_Model):
-    """Seconds that may be spent, were by the wall clock, and were by all steps together; None: not measured."""
-
-    budget_seconds: float
-    wall_seconds: float | None = None
-    summed_seconds: float | None = None
-
-    @property
-    def speed_up(self) -> float | None:
-        """How many times longer the same steps would take one by one; None when that was not measured."""
-        if not self.wall_seconds or self.summed_seconds is None:
-            return None
-        return self.summed_seconds / self.wall_seconds
-
-
-class GraphPhase(_Spent):
-    """The steps of a phase, or of a group with a name. `begun`: one of them was run at least."""
-
-    name: str
-    steps: tuple[str, ...]
-    begun: bool = False
-
-
-class GraphResult(_Spent):
-    """How the steps of a test hang together, and what they took. `path` is the critical one, as it was measured."""
-
-    steps: tuple[GraphStep, ...]
-    phases: tuple[GraphPhase, ...] = ()
-    path: tuple[str, ...] = ()
-    path_seconds: float | None = None
 
 
 class TestResult(_Model):

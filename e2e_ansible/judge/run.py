@@ -28,7 +28,7 @@ def judge_run(
     cause = _cause(tests, verdict)
     if not_run and (verdict is Verdict.PASS or not tests):
         verdict, cause = Verdict.UNKNOWN, Cause.HARNESS if ended is None else Cause.INTERRUPT
-    last = ended or max((test.ended or test.started or 0 for test in tests), default=started or 0)
+    last = ended or max(map(_last, tests), default=started or 0)
     counts = {each: sum(test.verdict is each for test in tests) for each in Verdict}
     return RunResult(
         run_id=run_id,
@@ -48,6 +48,12 @@ def judge_run(
         left_out=tuple(left_out),
         repeats=repeats(tests, not_run),
     )
+
+
+def _last(test: TestResult) -> float:
+    """When a test was last known to run, in epoch seconds; one that was killed has no end."""
+    dead = sum(one.dead for one in test.resumptions)
+    return test.ended or (test.started + test.duration + dead if test.started else 0)
 
 
 def _cause(tests: Sequence[TestResult], verdict: Verdict) -> Cause | None:

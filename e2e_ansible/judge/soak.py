@@ -82,15 +82,7 @@ def judge_soak(
     `parts` are the set-up and the end, as far as they were begun; `cycles` some of those that did not pass.
     `clean_up` says what could not be removed.
     """
-    decided = [*((part.verdict, part.cause) for part in parts), *tally.decided()]
-    if not tally.total:
-        decided.append((Verdict.UNKNOWN, Cause.HARNESS))
-    if soak.stopped == "interrupted":
-        decided.append((Verdict.UNKNOWN, Cause.INTERRUPT))
-    elif ended is None:
-        decided.append((Verdict.UNKNOWN, Cause.HARNESS))
-    if clean_up:
-        decided.append((Verdict.FAIL, Cause.CLEAN_UP))
+    decided = _decided(soak, tally, parts, ended=ended, clean_up=clean_up)
     verdict = worst(each for each, _ in decided)
     counts = {each: sum(part.verdict is each for part in parts) for each in Verdict}
     shown = [*parts[:1], *cycles, *parts[1:]] if parts else list(cycles)
@@ -111,3 +103,19 @@ def judge_soak(
         tests=tuple(shown),
         soak=soak,
     )
+
+
+def _decided(
+    soak: SoakResult, tally: Tally, parts: Sequence[TestResult], *, ended: float | None, clean_up: str
+) -> list[tuple[Verdict, Cause | None]]:
+    """What its parts and cycles came to, and what cut it off or is left of it."""
+    decided = [*((part.verdict, part.cause) for part in parts), *tally.decided()]
+    if not tally.total:
+        decided.append((Verdict.UNKNOWN, Cause.HARNESS))
+    if soak.stopped == "interrupted":
+        decided.append((Verdict.UNKNOWN, Cause.INTERRUPT))
+    elif ended is None:
+        decided.append((Verdict.UNKNOWN, Cause.HARNESS))
+    if clean_up:
+        decided.append((Verdict.FAIL, Cause.CLEAN_UP))
+    return decided

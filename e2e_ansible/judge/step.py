@@ -21,6 +21,7 @@ _HOW = {
     "again": "the run had died in it, and it was played once more",
     "whole": "the run had died after it was played",
     "never": "the run had died in it, and it may not be repeated",
+    "anew": "it was played once more after the run had died",
 }
 Events = Mapping[tuple[str, int], Sequence[Event]]
 
@@ -38,17 +39,7 @@ def judge_step(
     histories: Pasts = NO_PASTS,
 ) -> StepResult:
     """Judge one step; `events` are by step id and number of the attempt, `histories` those of the test's clients."""
-    result = StepResult(
-        index=step.index,
-        id=step.id,
-        step_type=step.type,
-        description=step.description,
-        phase=step.phase,
-        status=Status.SKIPPED,
-        hosts=step.hosts,
-        playbook=f"plan/{step.playbook}",
-        source=step.source,
-    )
+    result = _not_begun(step)
     if record is None:
         return result
     if record.omitted:
@@ -61,31 +52,62 @@ def judge_step(
     deciding = _worst_look(record, attempts) if step.watch else _deciding(step, record, attempts)
     last = _with_troubles(record, deciding)
     last = _before_anything(last) if step.precondition else last
-    facts = last.facts
     return result.model_copy(
-        update={
-            "status": _status(record, last),
-            "verdict": last.verdict,
-            "cause": last.cause,
-            "started": record.started,
-            "ended": record.ended,
-            "duration": max(0.0, (record.ended or record.started) - record.started - record.dead),
-            "dead": record.dead,
-            "resumed": _resumed(record),
-            "error": last.error,
-            "attempts": len(attempts),
-            "retried": _retried(step, record, attempts),
-            "validation_results": tuple(_held_since(check, attempts) for check in last.checks),
-            "failures": (*facts.failures, *facts.unproved, *facts.changes),
-            "proofs": tuple(facts.proofs),
-            "slowest": facts.slowest,
-            "observation": last.observation,
-            "load": last.load,
-            "registered": facts.registered(step.hosts) if step.judgement.register_as else None,
-            "log": log_path(step) if attempts else "",
-            **_engine(record),
-        }
+        update={**_times(record), **_found(step, last), **_tried(step, record, attempts, last)}
     )
+
+
+def _not_begun(step: PlannedStep) -> StepResult:
+    return StepResult(
+        index=step.index,
+        id=step.id,
+        step_type=step.type,
+        description=step.description,
+        phase=step.phase,
+        status=Status.SKIPPED,
+        hosts=step.hosts,
+        playbook=f"plan/{step.playbook}",
+        source=step.source,
+    )
+
+
+def _times(record: StepRecord) -> dict[str, object]:
+    return {
+        "started": record.started,
+        "ended": record.ended,
+        "duration": max(0.0, (record.ended or record.started) - record.started - record.dead),
+        "dead": record.dead,
+        "resumed": _resumed(record),
+    }
+
+
+def _found(step: PlannedStep, last: Judged) -> dict[str, object]:
+    """The verdict, and what it rests on."""
+    facts = last.facts
+    return {
+        "verdict": last.verdict,
+        "cause": last.cause,
+        "error": last.error,
+        "failures": (*facts.failures, *facts.unproved, *facts.changes),
+        "proofs": tuple(facts.proofs),
+        "slowest": facts.slowest,
+        "observation": last.observation,
+        "load": last.load,
+        "registered": facts.registered(step.hosts) if step.judgement.register_as else None,
+    }
+
+
+def _tried(
+    step: PlannedStep, record: StepRecord, attempts: Sequence[Judged], last: Judged
+) -> dict[str, object]:
+    return {
+        "status": _status(record, last),
+        "attempts": len(attempts),
+        "retried": _retried(step, record, attempts),
+        "validation_results": tuple(_held_since(check, attempts) for check in last.checks),
+        "log": log_path(step) if attempts else "",
+        **_engine(record),
+    }
 
 
 def _engine(record: StepRecord) -> Mapping[str, str]:

@@ -117,7 +117,8 @@ def _decide_steps(flow: Sequence[FlowItem], record: TestRecord, steps: Sequence[
         first_trouble = record.troubles[0]
         cause = Cause.INFRASTRUCTURE if first_trouble.infrastructure else Cause.HARNESS
         return Verdict.FAIL, cause, first_trouble.message
-    not_run = list(missing(flow, results))
+    # after its time was over no step was to begin, so none that did not says that somebody ended the run
+    not_run = list(missing(flow, results)) if record.time_up is None else []
     if record.interrupted and not_run:
         return Verdict.UNKNOWN, Cause.INTERRUPT, f"interrupted before {not_run[0]}"
     if not_run or record.ended is None or record.clean_up is None:

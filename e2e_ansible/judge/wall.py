@@ -11,7 +11,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from e2e_ansible.compile.course import Course, course_of, is_graph
 from e2e_ansible.compile.plan import FlowGroup, Plan
 from e2e_ansible.judge.flow import steps_of
-from e2e_ansible.judge.result import GraphPhase, GraphResult, GraphStep, Resumption, StepResult
+from e2e_ansible.judge.graph_result import GraphPhase, GraphResult, GraphStep
+from e2e_ansible.judge.result import Resumption, StepResult
 from e2e_ansible.verdict import Status
 
 __all__ = ["graph_result"]
@@ -71,8 +72,13 @@ def _critical(course: Course, began: _Steps) -> tuple[tuple[str, ...], float | N
     known = {name: seconds for name, seconds in taken.items() if seconds is not None}
     if not taken or len(known) < len(taken):
         return (), None
-    watching = {node.step for node in course.nodes if node.watches}
+    watching = _watching(course)
     return course.longest({name: seconds for name, seconds in known.items() if name not in watching})
+
+
+def _watching(course: Course) -> frozenset[str]:
+    """Steps that last as long as others: by themselves they take no time, neither on a path nor one by one."""
+    return frozenset(node.step for node in course.nodes if node.watches)
 
 
 def _phases(plan: Plan, course: Course) -> Iterator[tuple[str, list[str]]]:
@@ -91,16 +97,17 @@ def _phases(plan: Plan, course: Course) -> Iterator[tuple[str, list[str]]]:
 
 def _phase(name: str, course: Course, began: _Steps, resumptions: Sequence[Resumption]) -> GraphPhase:
     run = [began[node.step] for node in course.nodes if node.step in began]
-    taken = [_seconds(step) for step in run]
-    known = [seconds for seconds in taken if seconds is not None]
-    measured = bool(run) and len(known) == len(taken)
+    taken = {step.id: _seconds(step) for step in run}
+    watching = _watching(course)
+    own = [seconds for name, seconds in taken.items() if seconds is not None and name not in watching]
+    measured = bool(run) and None not in taken.values()
     return GraphPhase(
         name=name,
         steps=tuple(node.step for node in course.nodes),
         begun=bool(run),
-        budget_seconds=course.longest(course.budget)[1],
+        budget_seconds=course.at_most()[1],
         wall_seconds=_wall(run, resumptions) if measured else None,
-        summed_seconds=sum(known) if measured else None,
+        summed_seconds=sum(own) if measured else None,
     )
 
 

@@ -20,6 +20,7 @@ _USER = "e2e"
 _PORT = 5432
 _CONNECT_SECONDS = 2  # Stroppy has five for all hosts together, and a dead one must leave time for the next
 _SECRET_VARIABLE = "e2e_client_password_file"
+_OTHER_SECRETS = ("sslpassword", "oauth_client_secret", "scram_client_key", "scram_server_key")
 #: What libpq takes from its environment, beside the address itself.
 _VARIABLES: Mapping[str, str] = {
     "target_session_attrs": "PGTARGETSESSIONATTRS",
@@ -50,8 +51,9 @@ class Address:
     def url(self) -> str:
         """As one word, without the password."""
         places = zip(self.hosts, self.ports, strict=True)
-        hosts = ",".join(f"[{host}]:{port}" if ":" in host else f"{host}:{port}" for host, port in places)
-        more = f"?{urlencode(self.options)}" if self.options else ""
+        hosts = ",".join(f"{_in_url(host)}:{port}" for host, port in places)
+        # libpq takes a plus for a plus.
+        more = f"?{urlencode(self.options, quote_via=quote)}" if self.options else ""
         return f"postgres://{quote(self.user, safe='')}@{hosts}/{quote(self.database, safe='')}{more}"
 
     @property
@@ -83,6 +85,11 @@ class Address:
             "@USER@": self.user,
             "@DATABASE@": self.database,
         }
+
+
+def _in_url(host: str) -> str:
+    """A number of IPv6 in brackets, and the folder of a socket with its slashes hidden."""
+    return f"[{host}]" if ":" in host else quote(host, safe="")
 
 
 def address(
@@ -125,6 +132,8 @@ def parse_connection(text: str) -> Address:
 
     try:
         return _of_words({name: str(value) for name, value in conninfo_to_dict(text.strip()).items()})
+    except UsageError:
+        raise
     except (ProgrammingError, ValueError):
         hint = "postgresql://user:password@host:5432/database, or host=... user=... dbname=..."
         # What libpq says has words of the string.
@@ -171,6 +180,9 @@ def _of_words(given: dict[str, str]) -> Address:
 def _address(hosts: Sequence[str], ports: Sequence[int], given: dict[str, str]) -> Address:
     if len(hosts) != len(ports) or not all(hosts) or not all(0 < port < 65_536 for port in ports):
         raise ValueError("no host, or another number of ports")
+    if secret := next((name for name in _OTHER_SECRETS if name in given), ""):
+        hint = "give a password, or a key that needs none: only a password can be kept out of sight"
+        raise UsageError(f"the connection has {secret}, which other users of the node would see", hint=hint)
     user = given.pop("user", "")
     password = given.pop("password", "")
     database = given.pop("dbname", "") or user

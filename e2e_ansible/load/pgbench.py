@@ -26,6 +26,8 @@ INITIALISE = _FIND + 'exec pgbench "$@"\n'
 RUN = (
     _FIND
     + r"""
+# Of a clock that nobody sets.
+now() { read -r seconds rest </proc/uptime; echo "${seconds%.*}"; }
 time=$1 tries=$2 again=$3
 shift 3
 major=$(pgbench --version | sed 's/^[^0-9]*\([0-9]*\).*/\1/')
@@ -36,14 +38,21 @@ elif [ "$tries" -gt 1 ]; then
   exit 1
 fi
 [ "$time" -gt 0 ] || exec pgbench --log --log-prefix=@PREFIX@.1 "$@"
-end=$(($(date +%s) + time)) number=0 left=$time code=1
+end=$(($(now) + time)) number=0 left=$time code=1 hosts=$PGHOST ports=$PGPORT
+# Its clients try the hosts one after the other and a dead one costs each of them seconds: who takes writes comes first.
+writer() {
+  found=$(psql -XAtc '\echo :HOST :PORT' 2>/dev/null) || [ "$?" = 127 ] || return 1
+  [ -z "$found" ] || export PGHOST="${found% *},$hosts" PGPORT="${found#* },$ports"
+}
 while [ "$left" -ge 1 ]; do
-  number=$((number + 1))
-  pgbench --log --log-prefix=@PREFIX@.$number --time="$left" "$@"
-  code=$?
-  [ "$again" = yes ] && [ "$code" -ne 0 ] || break
+  if [ "$number" = 0 ] || writer; then
+    number=$((number + 1))
+    pgbench --log --log-prefix=@PREFIX@.$number --time="$left" "$@"
+    code=$?
+    [ "$again" = yes ] && [ "$code" -ne 0 ] || break
+  fi
   sleep 0.5
-  left=$((end - $(date +%s)))
+  left=$((end - $(now)))
 done
 echo "e2e: started $number times" >&2
 exit "$code"
@@ -78,8 +87,9 @@ _ABORTED = re.compile(r"^.*client \d+ .*aborted.*$", re.M)
 _STARTED = re.compile(r"^e2e: started (\d+) times$", re.M)
 _REASON = re.compile(r"^pgbench: (?:error|fatal): (.*)$", re.M)
 _PROGRESS = re.compile(
-    r"^progress: ([\d.]+) s, ([\d.]+) tps, lat ([\d.]+) ms stddev [\d.]+(?:, (\d+) failed)?", re.M
+    r"^progress: ([\d.]+) s, ([\d.]+) tps, lat ([\d.]+) ms stddev (?:[\d.]+|-?nan)(?:, (\d+) failed)?", re.M
 )
+_SAID = re.compile(r"aborted.*?: (ERROR: .*)")
 _SHOWN = 300
 _SILENT_SECONDS = 0.5  # to end takes less
 
@@ -96,9 +106,11 @@ class Pgbench(LoadTool):
         said = {name: _sum(pattern, output.stdout) for name, pattern in _NUMBERS.items()}
         aborted = len(_ABORTED.findall(output.stderr))
         runs = len(_NUMBERS["transactions"].findall(output.stdout))
-        started, seconds, intervals = _times(output, reduced)
         numbers = reduced.get("all") or ()
         count = int(numbers[0]) if numbers else _whole(said["transactions"])
+        started, seconds, intervals = _times(output, reduced)
+        if not reduced and runs == 1 and count and said["tps"]:
+            seconds = round(count / said["tps"], 6)  # the last interval is often not printed
         failed = int(numbers[1]) if numbers else _whole(said["failed"])
         return LoadResult(
             tool=self.name,
@@ -108,7 +120,7 @@ class Pgbench(LoadTool):
             started=started,
             seconds=seconds,
             transactions=count,
-            per_second=_per_second(said, runs, count, seconds),
+            per_second=_per_second(said, max(runs, _starts(output)), count, seconds),
             failed=None if failed is None and not aborted and not runs else (failed or 0) + aborted,
             retried=_whole(said["retried"]),
             latency=_latency(numbers[2:])
@@ -153,15 +165,29 @@ def _reduced(text: str) -> Mapping[str, Any]:
 def _times(
     output: LoadOutput, reduced: Mapping[str, Any]
 ) -> tuple[float | None, float | None, tuple[Interval, ...]]:
-    """When it began, how long it took, and its intervals; up to its end, also where nothing succeeded any more."""
+    """When it began, how long it took, and its intervals; up to its end, also where nothing succeeded any more.
+
+    Of several starts the first may have come to nothing: then nothing succeeded from there on.
+    """
     if not reduced:
         told = tuple(_progress(output.stderr))
         return output.started, told[-1].start + told[-1].seconds if told else None, told
-    start, last = float(reduced["start"]), float(reduced["end"])
+    first, last = float(reduced["start"]), float(reduced["end"])
+    late = _starts(output) > 1 and first - output.started > _SILENT_SECONDS
+    start = output.started if late else first
+    offset = round(first - start, 6)
     intervals = [
-        Interval(start=row[0], seconds=row[1], count=row[2], failed=row[3], latency=_latency(row[4:]))
+        Interval(
+            start=round(offset + row[0], 6),
+            seconds=row[1],
+            count=row[2],
+            failed=row[3],
+            latency=_latency(row[4:]),
+        )
         for row in reduced["intervals"]
     ]
+    if late:
+        intervals.insert(0, Interval(start=0.0, seconds=offset, count=0, failed=0))
     end = output.ended if output.ended - last > _SILENT_SECONDS else last
     if end > last:
         silent = Interval(start=round(last - start, 6), seconds=round(end - last, 6), count=0, failed=0)
@@ -169,20 +195,27 @@ def _times(
     return start, round(end - start, 6), tuple(intervals)
 
 
+def _starts(output: LoadOutput) -> int:
+    return int(_first(_STARTED, output.stderr) or 1)
+
+
 def _progress(text: str) -> list[Interval]:
     intervals: list[Interval] = []
+    offset = last = 0.0
     for end, tps, average, failed in _PROGRESS.findall(text):
-        begin = intervals[-1].start + intervals[-1].seconds if intervals else 0.0
-        seconds = max(0.0, float(end) - begin)
+        if float(end) <= last:  # it was started again
+            offset, last = offset + last, 0.0
+        seconds = float(end) - last
         intervals.append(
             Interval(
-                start=begin,
+                start=offset + last,
                 seconds=seconds,
                 count=round(float(tps) * seconds),
                 failed=int(failed) if failed else None,
                 latency=Latency(average=float(average)),
             )
         )
+        last = float(end)
     return intervals
 
 
@@ -221,7 +254,7 @@ def _meaning(output: LoadOutput, aborted: int) -> str:
     code = output.exit_code
     text = _MEANINGS.get(code, f"status {code}") if code is not None else "it was not seen to end"
     words = [text]
-    starts = int(_first(_STARTED, output.stderr) or 1)
+    starts = _starts(output)
     words += [f"it was started {starts} times, as its connections had ended"] if starts > 1 else []
     words += [f"{aborted} clients were aborted"] if aborted else []
     reasons = list(dict.fromkeys(_REASON.findall(output.stderr)))
@@ -235,5 +268,7 @@ def _refused(output: LoadOutput, aborted: int) -> str:
         return ""
     if output.exit_code == 2:
         clients = f"{aborted} of its clients" if aborted else "clients"
+        if error := _SAID.search(output.stderr):
+            return f"{clients} were ended by an error before the end: {error[1][:_SHOWN]}; what was measured is told"
         return f"{clients} lost the database before the end; what was measured until then is told"
     return ""

@@ -2,7 +2,7 @@
 
 Called as `pgbench_reduce.py PREFIX SECONDS FILE`: logs PREFIX*, length of an interval, file for the result. A line of
 a log is: client, number, microseconds or why it failed, script, seconds since 1970 and microseconds of its end, and
-what else the options of pgbench add.
+what else the options of pgbench add. All that is kept of a transaction are eight bytes.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import glob
 import json
 import sys
 from array import array
-from math import ceil
+from collections import Counter
 
 TYPE_CHECKING = False  # the node need not import this
 if TYPE_CHECKING:
@@ -39,6 +39,7 @@ class _Piece:
 
 def reduce(lines: Iterable[str], seconds: float) -> dict[str, Any]:
     """The result. `start` is when the first transaction began, in seconds since 1970; latencies are milliseconds."""
+    wide = round(seconds * _MICROS)
     pieces: dict[tuple[int, int], _Piece] = {}
     first: int | None = None
     last = 0
@@ -49,7 +50,10 @@ def reduce(lines: Iterable[str], seconds: float) -> dict[str, Any]:
             end = int(words[_SECOND]) * _MICROS + int(words[_MICRO])
             script = int(words[_SCRIPT])
             took = int(words[_TIME]) if words[_TIME].isdigit() else None
-        except (IndexError, ValueError):  # a line that was cut when pgbench was ended
+        except (IndexError, ValueError):
+            unread += 1
+            continue
+        if line[-1] != "\n":  # it was cut when pgbench was ended, maybe in a number
             unread += 1
             continue
         if words[_TIME] == _SKIPPED:
@@ -58,59 +62,67 @@ def reduce(lines: Iterable[str], seconds: float) -> dict[str, Any]:
         begin = end - (took or 0)
         first = begin if first is None or begin < first else first
         last = max(last, end)
-        piece = pieces.setdefault((int(end / _MICROS / seconds), script), _Piece())
+        piece = pieces.setdefault((end // wide, script), _Piece())
         if took is None:
             piece.failed += 1
         else:
             piece.micros.append(took)
-    return _told(pieces, first, last, seconds) | {"unread": unread, "skipped": skipped}
+    return _told(pieces, first, last, wide) | {"unread": unread, "skipped": skipped}
 
 
-def _told(
-    pieces: dict[tuple[int, int], _Piece], first: int | None, last: int, seconds: float
-) -> dict[str, Any]:
+def _told(pieces: dict[tuple[int, int], _Piece], first: int | None, last: int, wide: int) -> dict[str, Any]:
     """Intervals are those of the clock, the first and the last of them cut where the load began and ended."""
     if first is None:
         return {"start": None, "end": None, "all": _numbers([]), "scripts": {}, "intervals": []}
-    low, high = int(first / _MICROS / seconds), int(last / _MICROS / seconds)
-    wide = max(1, ceil((high - low + 1) / MOST_INTERVALS))
-    scripts = sorted({script for _, script in pieces})
-    intervals = []
-    for index in range(low, high + 1, wide):
-        own = [
-            pieces[key]
-            for at in range(index, index + wide)
-            for key in ((at, s) for s in scripts)
-            if key in pieces
-        ]
-        start = max(first / _MICROS, index * seconds)
-        end = min(last / _MICROS, (index + wide) * seconds)
-        intervals.append([round(start - first / _MICROS, 6), round(end - start, 6), *_numbers(own)])
-    by_script = {
-        str(script): _numbers([piece for (_, of), piece in pieces.items() if of == script])
-        for script in scripts
-    }
+    by_script: dict[int, list[_Piece]] = {}
+    for (_, script), piece in sorted(pieces.items()):
+        by_script.setdefault(script, []).append(piece)
     return {
         "start": first / _MICROS,
         "end": last / _MICROS,
         "all": _numbers(list(pieces.values())),
-        "scripts": by_script,
-        "intervals": intervals,
+        "scripts": {str(script): _numbers(own) for script, own in sorted(by_script.items())},
+        "intervals": list(_intervals(pieces, first, last, wide)),
     }
+
+
+def _intervals(
+    pieces: dict[tuple[int, int], _Piece], first: int, last: int, wide: int
+) -> Iterable[list[float | int | None]]:
+    """No more than are shown, however long the load was and whatever its clock did."""
+    low, high = first // wide, last // wide
+    joined = max(1, -(-(high - low + 1) // MOST_INTERVALS))
+    own: dict[int, list[_Piece]] = {}
+    for (index, _), piece in pieces.items():
+        own.setdefault((index - low) // joined, []).append(piece)
+    for number, index in enumerate(range(low, high + 1, joined)):
+        start, end = max(first, index * wide), min(last, (index + joined) * wide)
+        yield [(start - first) / _MICROS, (end - start) / _MICROS, *_numbers(own.get(number, []))]
 
 
 def _numbers(pieces: Sequence[_Piece]) -> list[float | int | None]:
     """Succeeded, failed, average, the percentiles, maximum. A percentile is a value that was measured."""
-    micros = array("Q")
+    counts: Counter[int] = Counter()
     for piece in pieces:
-        micros.extend(piece.micros)
+        counts.update(piece.micros)
     failed = sum(piece.failed for piece in pieces)
-    if not micros:
+    count = sum(counts.values())
+    if not count:
         return [0, failed, *([None] * (len(_PERCENTS) + 2))]
-    ordered = sorted(micros)
-    count = len(ordered)
-    ranks = [ordered[-(-percent * count // 100) - 1] / 1000 for percent in _PERCENTS]
-    return [count, failed, round(sum(ordered) / count / 1000, 4), *ranks, ordered[-1] / 1000]
+    ordered = sorted(counts)
+    average = sum(micros * often for micros, often in counts.items()) / count / 1000
+    return [count, failed, round(average, 4), *_ranked(ordered, counts, count), ordered[-1] / 1000]
+
+
+def _ranked(ordered: Sequence[int], counts: Counter[int], count: int) -> list[float | int | None]:
+    """The percentiles in their order."""
+    ranks: list[float | int | None] = []
+    seen = 0
+    for micros in ordered:
+        seen += counts[micros]
+        while len(ranks) < len(_PERCENTS) and seen >= -(-_PERCENTS[len(ranks)] * count // 100):
+            ranks.append(micros / 1000)
+    return ranks
 
 
 def main() -> None:

@@ -53,8 +53,11 @@ RESULT_LIMIT = 600_000
 """Characters of an event's JSON for all texts together; AWX drops a result of more than 700,000."""
 
 _SHORTEST = 4096
+_TICK_SECONDS = 0.02  # of the clock by which the length of a run is known
 _HIDDEN = "********"
 _NOT_IN_A_NAME = re.compile(r"[^A-Za-z0-9_.-]+")
+#: In a URL or at the end of a line of a password file; in quotes; after its name.
+_PLACES = r"""(?mi)(?<=:)SECRET(?=@|\\n|\s*$)|(?<=["'])SECRET(?=["'])|(?<=password=)SECRET(?!\d)"""
 _SHOWN = 2000
 
 
@@ -110,10 +113,11 @@ def _put(text: str, words: Mapping[str, str]) -> str:
 
 
 def _program(name: str) -> str:
-    """The source of a module beside this one, which needs the standard library alone."""
+    """The source of a module beside this one or of the package itself, which needs the standard library alone."""
     if not name.isidentifier():
         raise ValueError(f"programs: {name!r} is no module of e2e_ansible.load")
-    return _read(Path(__file__).with_name(f"{name}.py"))
+    here = Path(__file__).with_name(f"{name}.py")
+    return _read(here if here.exists() else here.parent.with_name(here.name))
 
 
 def _read(path: Path) -> str:
@@ -147,7 +151,12 @@ def _output(
 
 
 def _hide(text: str, secret: str) -> str:
-    """Without the password, also as it stands in a URL, in a password file or in JSON."""
+    """Without the password, also as it stands in a URL, in a password file or in JSON.
+
+    One of digits alone is hidden where a password stands, not in what was counted: it would change the numbers.
+    """
+    if secret.isdecimal():
+        return re.sub(_PLACES.replace("SECRET", secret), _HIDDEN, text)
     escaped = secret.replace("\\", "\\\\").replace(":", "\\:")
     forms = {
         secret,
@@ -243,7 +252,7 @@ def _short(output: LoadOutput) -> dict[str, Any]:
 
 def _complaint(args: Mapping[str, Any], found: Came, output: LoadOutput) -> str:
     timeout = args["timeout_seconds"]
-    if found.exit_code in (124, 137) and found.ended - found.begun >= timeout:
+    if found.exit_code in (124, 137) and found.ended - found.begun >= timeout - _TICK_SECONDS:
         return f"{args['tool']} was ended after {timeout} s"
     said: Sequence[str] = (output.stderr.strip() or output.stdout.strip())[-_SHOWN:].splitlines()
     return f"{args['tool']} ended with status {found.exit_code}: " + "\n".join(said)

@@ -50,6 +50,7 @@ exec timeout -k @KILL@ @SECONDS@ @ARGV@
 ) </dev/null >.out/stdout 2>.out/stderr &
 pid=$!
 begun=$(date +%s.%N)
+read -r up rest </proc/uptime
 (
 trap '' PIPE HUP INT TERM
 while printf .; do sleep 1 >/dev/null 2>&1; done 2>/dev/null
@@ -60,12 +61,12 @@ while :; do
 wait "$pid"; code=$?
 kill -0 "$pid" 2>/dev/null || break
 done
-ended=$(date +%s.%N)
+read -r down rest </proc/uptime
 kill -KILL "$beat" 2>/dev/null
 wait "$beat" 2>/dev/null
 kill -KILL "-$pid" 2>/dev/null
 @AFTER@
-printf '\n@MARK@ exit %s %s %s %s\n' "$code" "$begun" "$ended" "$folder"
+printf '\n@MARK@ exit %s %s %s %s %s\n' "$code" "$begun" "$up" "$down" "$folder"
 give() {
 [ -f "$2" ] || return 0
 size=$(wc -c <"$2")
@@ -88,7 +89,10 @@ load
 
 @dataclass
 class Came:
-    """What came back. `exit_code` is None when the tool was not seen to end; times are of the node's clock."""
+    """What came back. `exit_code` is None when the tool was not seen to end.
+
+    `begun` is by the node's clock, `ended` so much later as it took: a clock may be set meanwhile.
+    """
 
     exit_code: int | None = None
     begun: float = 0.0
@@ -146,10 +150,11 @@ def came(stdout: str) -> Came:
     for line in lines:
         if not line.startswith(f"{_MARK} "):
             continue
-        kind, *words = line.split(" ")[1:]
-        if kind == "exit" and len(words) == 4:
-            found.exit_code, found.folder = int(words[0]), words[3]
-            found.begun, found.ended = float(words[1]), float(words[2])
+        kind, *words = line.split(" ", 6)[1:]
+        if kind == "exit" and len(words) == 5:
+            found.exit_code, found.folder = int(words[0]), words[4]
+            found.begun, up, down = map(float, words[1:4])
+            found.ended = found.begun + (down - up)
         elif kind == "file" and len(words) == 2:
             data = _decoded(next(lines, ""))
             if int(words[1]) > LARGEST_BYTES:

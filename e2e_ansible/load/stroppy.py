@@ -8,6 +8,7 @@ from e2e_ansible.load.base import LoadOutput, LoadTool
 from e2e_ansible.load.result import Latency, LoadResult
 from e2e_ansible.load.stroppy_go import SUMMARY, read_go
 from e2e_ansible.load.stroppy_k6 import read_k6
+from e2e_ansible.load.stroppy_result import common
 from e2e_ansible.load.stroppy_run import Run, run_of
 
 __all__ = ["TOOL", "Stroppy"]
@@ -49,13 +50,7 @@ def _is_k6(output: LoadOutput, run: Run | None) -> bool:
 
 def _unusable(output: LoadOutput, run: Run) -> LoadResult:
     return LoadResult(
-        tool=output.tool,
-        dialect=run.dialect,
-        version=run.version,
-        workload=output.workload,
-        host=output.host,
-        started=output.started,
-        exit_code=output.exit_code,
+        **common(output, run, run.dialect),
         meaning="it was not run",
         refused="; ".join(run.unusable),
     )

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 
 from e2e_ansible.load.base import LoadOutput
 from e2e_ansible.load.result import Latency, LoadResult, TransactionLoad
-from e2e_ansible.load.stroppy_run import Run, intervals
+from e2e_ansible.load.stroppy_result import LONGEST_TEXT, by_name, common, ended, population
+from e2e_ansible.load.stroppy_run import Run
 
 __all__ = ["SUMMARY", "read_go"]
 
@@ -23,9 +24,7 @@ _TREND = re.compile(
 _GAVE_UP = re.compile(r"\titeration failed\t")
 _ERROR = re.compile(r"(?m)^Error: (.+)$")
 _VUS = re.compile(r"--vus[= ](\d+)")
-_POPULATION = re.compile(r"validate_population[^\n]*fail|check\(s\) failed", re.I)
 _LONGEST_ELAPSED = 10**8
-_LONGEST_TEXT = 500
 _MEANING: Mapping[int, str] = {
     0: "it ended by itself",
     1: "it ended with an error",
@@ -67,12 +66,7 @@ def read_go(output: LoadOutput, run: Run | None) -> LoadResult:
     compliance = _compliance(output, run)
     seconds = _seconds(output, run, compliance)
     return LoadResult(
-        tool=output.tool,
-        dialect="go",
-        version=run.version if run else "",
-        workload=output.workload,
-        host=output.host,
-        started=run.begun if run and run.begun else output.started,
+        **common(output, run, "go"),
         seconds=seconds,
         transactions=done if whole else None,
         per_second=done / seconds if whole and seconds else None,
@@ -80,9 +74,7 @@ def read_go(output: LoadOutput, run: Run | None) -> LoadResult:
         retried=_retried(total) if whole else None,
         latency=_latency(total) if whole else Latency(),
         by_name=tuple(_by_name(total, seconds)) if whole else (),
-        intervals=intervals(run) if run else (),
         compliance=_shown(compliance),
-        exit_code=output.exit_code,
         meaning=_meaning(output, run, gave_up),
         complete=whole and output.exit_code == 0,
         refused=_refused(output, run, gave_up, compliance),
@@ -151,23 +143,7 @@ def _latency(total: _Summary) -> Latency:
 
 
 def _by_name(total: _Summary, seconds: float | None) -> Iterator[TransactionLoad]:
-    named = {
-        name.removesuffix("_duration").partition("_")[2]: (
-            int(total.numbers[f"{name.removesuffix('_duration')}_total"]),
-            latency,
-        )
-        for name, (_, latency) in total.trends.items()
-        if name.startswith("tpc") and f"{name.removesuffix('_duration')}_total" in total.numbers
-    }
-    every = sum(count for count, _ in named.values())
-    for name, (count, latency) in named.items():
-        yield TransactionLoad(
-            name=name,
-            count=count,
-            per_second=count / seconds if seconds else None,
-            percent=100 * count / every if every else None,
-            latency=latency,
-        )
+    return by_name({name: latency for name, (_, latency) in total.trends.items()}, total.numbers, seconds)
 
 
 # ---- its own judgement
@@ -214,13 +190,12 @@ def _seconds(output: LoadOutput, run: Run | None, compliance: Mapping[str, objec
 
 
 def _meaning(output: LoadOutput, run: Run | None, gave_up: int) -> str:
-    code = output.exit_code
-    if code is None:
-        return "it was not seen to end"
-    words = _MEANING.get(code, f"it ended with status {code}, which has no meaning of its own")
+    words = ended(output, _MEANING)
+    if output.exit_code is None:
+        return words
     errors = _ERROR.findall(output.stderr)
-    if code and errors:
-        words += f": {errors[-1].strip()[:_LONGEST_TEXT]}"
+    if output.exit_code and errors:
+        words += f": {errors[-1].strip()[:LONGEST_TEXT]}"
     if gave_up:
         words += f"; {gave_up} of its virtual users ended at an error"
     if run and len(run.rounds) > 1:
@@ -229,8 +204,8 @@ def _meaning(output: LoadOutput, run: Run | None, gave_up: int) -> str:
 
 
 def _refused(output: LoadOutput, run: Run | None, gave_up: int, compliance: Mapping[str, object]) -> str:
-    if _POPULATION.search(output.stderr) or _POPULATION.search(output.stdout):
-        return "its own check of the population failed: the tables are not what the workload needs"
+    if broken := population(output):
+        return broken
     asked = run.asked if run else None
     if (
         asked

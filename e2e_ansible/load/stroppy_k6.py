@@ -10,7 +10,8 @@ from typing import Any
 
 from e2e_ansible.load.base import LoadOutput
 from e2e_ansible.load.result import Latency, LoadResult, TransactionLoad
-from e2e_ansible.load.stroppy_run import Run, intervals
+from e2e_ansible.load.stroppy_result import LONGEST_TEXT, by_name, common, ended, population
+from e2e_ansible.load.stroppy_run import Run
 from e2e_ansible.load.stroppy_words import SUMMARY
 
 __all__ = ["read_k6"]
@@ -23,13 +24,13 @@ _PERCENTILES = {
     "p99": "p(99)",
     "maximum": "max",
 }
-_POPULATION = re.compile(r"validate_population[^\n]*fail|check\(s\) failed", re.I)
 _ERROR = re.compile(r'level=error msg="((?:[^"\\]|\\.)*)"|\tFATAL\t(.+)')
 _TOOK = re.compile(r"End of '\w+' step \(took ([0-9.µa-z]+)\)")
 _PART = re.compile(r"([0-9.]+)(ms|µs|us|ns|h|m|s)")
 _UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "µs": 1e-6, "us": 1e-6, "ns": 1e-9}
-_LONGEST_TEXT = 500
-_THRESHOLDS = 99
+_WHOLE = 0.98  # of its time; clocks and rates are rounded
+_MARK = "test marked as failed: "
+_THRESHOLDS, _MARKED = 99, 110
 _MEANING: Mapping[int, str] = {
     0: "it ended by itself",
     1: "it ended with an error",
@@ -43,7 +44,7 @@ _MEANING: Mapping[int, str] = {
     107: "its script raised an error",
     108: "its script ended the test",
     109: "it panicked",
-    110: "its script marked the test as failed",
+    _MARKED: "its script marked the test as failed",
     124: "it took too long and was ended",
     130: "it was interrupted",
     137: "it was killed",
@@ -55,16 +56,12 @@ def read_k6(output: LoadOutput, run: Run | None) -> LoadResult:
     """The result. `run` is what was noted beside the output, if it was."""
     metrics = _metrics(output.files.get(SUMMARY, ""))
     whole = "iterations" in metrics
+    early = _early(output, run, metrics)
     done, failed = _counts(output, metrics)
     seconds = run.seconds if run and run.seconds else _seconds(output, metrics)
     compliance = _compliance(metrics, output.exit_code) if whole else {}
     return LoadResult(
-        tool=output.tool,
-        dialect="k6",
-        version=run.version if run else "",
-        workload=output.workload,
-        host=output.host,
-        started=run.begun if run and run.begun else output.started,
+        **common(output, run, "k6"),
         seconds=seconds,
         transactions=done,
         per_second=done / seconds if done is not None and seconds else None,
@@ -72,11 +69,9 @@ def read_k6(output: LoadOutput, run: Run | None) -> LoadResult:
         retried=_retried(metrics),
         latency=_latency(metrics.get("tx_total_duration") or metrics.get("iteration_duration") or {}),
         by_name=tuple(_by_name(metrics, seconds)),
-        intervals=intervals(run) if run else (),
         compliance=compliance,
-        exit_code=output.exit_code,
-        meaning=_meaning(output, whole),
-        complete=whole and output.exit_code in (0, _THRESHOLDS),
+        meaning=early or _meaning(output, whole),
+        complete=whole and not early and output.exit_code in (0, _THRESHOLDS),
         refused=_refused(output, run, compliance),
     )
 
@@ -134,6 +129,28 @@ def _seconds(output: LoadOutput, metrics: Mapping[str, Mapping[str, Any]]) -> fl
     return max(0.0, count / rate - took) or None
 
 
+def _early(output: LoadOutput, run: Run | None, metrics: Mapping[str, Mapping[str, Any]]) -> str:
+    """That it says all is well although it ended before its time, as when it was told to; '' if it did not.
+
+    Its time is the whole that k6 counts, with the set-up, which is part of the duration that was asked for. Of a
+    number of iterations nothing tells how long they were to take.
+    """
+    asked = _asked(output, run)
+    count, rate = (_number(metrics.get("iterations"), name) for name in ("count", "rate"))
+    if asked is None or not count or not rate or output.exit_code not in (0, _THRESHOLDS):
+        return ""
+    whole = count / rate
+    return f"it ended after {whole:.3g} s of {asked:g} s" if whole < asked * _WHOLE else ""
+
+
+def _asked(output: LoadOutput, run: Run | None) -> float | None:
+    """Seconds that it was to run: as it was asked, or as its arguments say."""
+    if run and run.asked.duration_seconds:
+        return run.asked.duration_seconds
+    words = (word.removeprefix("DURATION=") for word in output.argv if word.startswith("DURATION="))
+    return next((_duration(word) or None for word in words), None)
+
+
 def _duration(text: str) -> float:
     total = 0.0
     for amount, unit in _PART.findall(text):
@@ -145,21 +162,9 @@ def _duration(text: str) -> float:
 
 
 def _by_name(metrics: Mapping[str, Mapping[str, Any]], seconds: float | None) -> Iterator[TransactionLoad]:
-    named: dict[str, tuple[int, Latency]] = {}
-    for name, each in metrics.items():
-        stem = name.removesuffix("_duration")
-        count = _number(metrics.get(f"{stem}_total"), "count")
-        if name.startswith("tpc") and stem != name and count is not None:
-            named[stem.partition("_")[2]] = int(count), _latency(each)
-    every = sum(count for count, _ in named.values())
-    for name, (count, latency) in named.items():
-        yield TransactionLoad(
-            name=name,
-            count=count,
-            per_second=count / seconds if seconds else None,
-            percent=100 * count / every if every else None,
-            latency=latency,
-        )
+    latencies = {name: _latency(each) for name, each in metrics.items()}
+    totals = {name: _number(each, "count") for name, each in metrics.items()}
+    return by_name(latencies, totals, seconds)
 
 
 def _compliance(
@@ -179,19 +184,20 @@ def _compliance(
 
 
 def _meaning(output: LoadOutput, whole: bool) -> str:
-    code = output.exit_code
+    code, words = output.exit_code, ended(output, _MEANING)
     if code is None:
-        return "it was not seen to end"
-    words = _MEANING.get(code, f"it ended with status {code}, which has no meaning of its own")
+        return words
     errors = ["".join(found) for found in _ERROR.findall(output.stderr)]
+    if code == _MARKED:  # what it says last is no more than that
+        errors = [text for text in errors if text.startswith(_MARK)] or errors
     if code not in (0, _THRESHOLDS) and errors:
-        words += f": {errors[-1].strip()[:_LONGEST_TEXT]}"
+        words += f": {errors[-1].strip()[:LONGEST_TEXT]}"
     return words if whole or code else f"{words}, but its summary is missing"
 
 
 def _refused(output: LoadOutput, run: Run | None, compliance: Mapping[str, object]) -> str:
-    if _POPULATION.search(output.stderr) or _POPULATION.search(output.stdout):
-        return "its own check of the population failed: the tables are not what the workload needs"
+    if broken := population(output):
+        return broken
     if run and run.asked.require_compliance and compliance.get("thresholds") is not True:
         return "compliance is required, and it does not say that it complied"
     return ""

@@ -12,11 +12,17 @@ from collections.abc import Callable, Iterator, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-__all__ = ["Receiver", "totals"]
+__all__ = ["Receiver", "now", "totals"]
 
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 _MOST_BYTES = 16 * 1024 * 1024
 _SUM, _HISTOGRAM = 7, 9
+_EPOCH = time.time() - time.monotonic()
+
+
+def now() -> float:
+    """Seconds since 1970, as they would be if nobody had set the clock since this program began."""
+    return _EPOCH + time.monotonic()
 
 
 def totals(message: bytes) -> dict[str, Any]:
@@ -133,7 +139,7 @@ class Receiver:
                 size = int(self.headers.get("Content-Length") or 0)
                 message = self.rfile.read(min(size, _MOST_BYTES))
                 try:
-                    take(time.time(), totals(message))
+                    take(now(), totals(message))
                 except (ValueError, struct.error):
                     self.send_response(400)
                 else:

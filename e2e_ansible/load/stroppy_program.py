@@ -18,13 +18,13 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from e2e_ansible.deadline import Deadline
 from e2e_ansible.load.stroppy_catalogue import GO, CannotAsk, ask
-from e2e_ansible.load.stroppy_otlp import Receiver
+from e2e_ansible.load.stroppy_otlp import Receiver, now
 from e2e_ansible.load.stroppy_series import Series
 from e2e_ansible.load.stroppy_words import CONFIG, problems, words
 
@@ -36,7 +36,7 @@ UNUSABLE = 64
 
 _EXPORT_SECONDS = 1.0
 _LEAST_SECONDS = 1.0
-_PAUSE_SECONDS = 0.2
+_ASK_SECONDS = 0.2
 _KILLED_WITH_PARENT = 1  # PR_SET_PDEATHSIG
 _STEP = re.compile(r"(?:End of|Skipping step) '(\w+)'")
 _GAVE_UP = "iteration failed"
@@ -116,22 +116,28 @@ class _Load:
         first = _Round(self, dict(self.request, config=True))
         code = first.run()
         until = first.begun + float(self.request.get("duration_seconds") or 0)
+        end = Deadline(until - now())
         answered = True
-        while self._goes_on(until):
-            time.sleep(_PAUSE_SECONDS)
-            answered = self._emptied()
+        while answered and self._goes_on(end):
+            answered = self._answers(end)
             if answered:
-                code = _Round(self, self._again(until - time.time())).run()
+                code = _Round(self, self._again(end.remaining)).run()
         self.series.rest(until)
         return code if answered else code or _FAILED
 
-    def _goes_on(self, until: float) -> bool:
+    def _goes_on(self, end: Deadline) -> bool:
         wanted = self.request.get("on_error") == "continue" and self.request.get("duration_seconds")
         if not wanted or self.ended_by or self.catalogue["dialect"] != GO:
             return False
         last = self.told["rounds"][-1]
         failed = last["gave_up"] or (len(self.told["rounds"]) > 1 and last["exit_code"])
-        return bool(failed) and until - time.time() >= _LEAST_SECONDS
+        return bool(failed) and end.remaining >= _LEAST_SECONDS
+
+    def _answers(self, end: Deadline) -> bool:
+        """Whether the database answers while there is time for another round; asked no more once it was ended."""
+        asked = Deadline(end.remaining - _LEAST_SECONDS)
+        found = asked.wait_for(lambda: bool(self.ended_by) or self._emptied(), _ASK_SECONDS)
+        return found and not self.ended_by
 
     def _emptied(self) -> bool:
         """Whether the keys of another round are free; that also tells whether the database answers."""
@@ -170,7 +176,7 @@ class _Round:
     def __init__(self, load: _Load, request: Mapping[str, Any]) -> None:
         self.load = load
         self.argv = [str(request["binary"]), *words(request, load.catalogue)]
-        self.begun = self.started = time.time()
+        self.begun = self.started = now()
         self.summary: list[str] = []
         self.compliance = ""
         self.gave_up = 0
@@ -226,7 +232,7 @@ class _Round:
         if _GAVE_UP in line:
             self.gave_up += 1
         elif _STEP.search(line):
-            self.begun = time.time()
+            self.begun = now()
             self.load.series.begun(self.begun)
 
     def _note(self, status: int) -> None:
@@ -235,7 +241,7 @@ class _Round:
                 "argv": self.argv,
                 "started": self.started,
                 "begun": self.begun,
-                "ended": time.time(),
+                "ended": now(),
                 "exit_code": status,
                 "gave_up": self.gave_up,
                 "summary": self.summary,

@@ -6,9 +6,10 @@ Sent to nodes too, so it needs nothing but Python.
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Mapping, Sequence
 from typing import Any
+
+from e2e_ansible.load.stroppy_otlp import now
 
 __all__ = ["Series"]
 
@@ -51,7 +52,7 @@ class Series:
         """Nothing more is done: what is left of the time is part of the load."""
         with self._lock:
             if self._rows and self._rows[-1]["at"] < until - _LEAST_SECONDS:
-                self._rows.append(dict(self._rows[-1], at=round(min(until, time.time()), 3)))
+                self._rows.append(dict(self._rows[-1], at=round(min(until, now()), 3)))
 
     def _row(self, at: float, named: Mapping[str, Any]) -> dict[str, Any]:
         tried = named.get("iterations_total", named.get("iterations", 0))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from e2e_ansible.load.stroppy_catalogue import GO
@@ -99,20 +99,45 @@ def _params(request: Mapping[str, Any], catalogue: Mapping[str, Any]) -> dict[st
     return {str(param["name"]): param for param in workload.get("params") or ()}
 
 
-def _known(name: str, params: Mapping[str, Any]) -> str:
+def _known(name: str, params: Collection[str]) -> str:
     """The line with k6 says `iter`."""
     return next((each for each in _ITERATIONS if name in _ITERATIONS and each in params), name)
 
 
 def _problems(request: Mapping[str, Any], catalogue: Mapping[str, Any]) -> Iterator[Problem]:
     workload = str(request["workload"])
-    if workload not in catalogue["workloads"]:
-        known = catalogue["workloads"]
+    known = catalogue["workloads"]
+    if workload not in known:
         yield Problem(("workload",), f"this Stroppy has no workload {workload!r}", _near(workload, known))
-        return
-    yield from _of_params(request, catalogue)
-    yield from _of_steps(request, catalogue["workloads"][workload].get("steps") or ())
+        yield from _of_any(request, catalogue)
+    else:
+        yield from _of_params(request, catalogue)
+        yield from _of_steps(request, known[workload].get("steps") or ())
     yield from _of_driver(request, catalogue)
+
+
+def _of_any(request: Mapping[str, Any], catalogue: Mapping[str, Any]) -> Iterator[Problem]:
+    """What no workload of it would take, where the one that is wanted is not known."""
+    known: dict[str, list[str]] = {}
+    steps: set[str] = set()
+    for workload in catalogue["workloads"].values():
+        steps.update(workload.get("steps") or ())
+        for param in workload.get("params") or ():
+            known.setdefault(str(param["name"]), []).append(str(param["type"]))
+    for name, value in _named(request).items():
+        types = known.get(_known(name, known))
+        path = _place(name, request)
+        if name == "executor":
+            yield from _of_executor(path, value, request)
+        elif types is None:
+            yield Problem(path, f"no workload of this Stroppy has a parameter {name!r}", _near(name, known))
+        elif len(set(types)) == 1:
+            yield from _of_value(path, name, value, types[0])
+    for flag in ("steps", "no_steps"):
+        for index, step in enumerate(request.get(flag) or ()):
+            if step not in steps:
+                message = f"no workload of this Stroppy has a step {step!r}"
+                yield Problem((flag, index), message, _near(step, sorted(steps)))
 
 
 def _of_params(request: Mapping[str, Any], catalogue: Mapping[str, Any]) -> Iterator[Problem]:

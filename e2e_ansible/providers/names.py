@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from e2e_ansible.errors import UsageError
+from e2e_ansible.errors import ProviderError, UsageError
 from e2e_ansible.providers.base import NodeSpec
 
-__all__ = ["checked_id", "checked_nodes"]
+__all__ = ["checked_id", "checked_nodes", "refuse_other_nodes"]
 
 _ID = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 _NODE_NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
@@ -43,3 +43,16 @@ def checked_nodes(nodes: Sequence[NodeSpec]) -> Sequence[NodeSpec]:
         if not _NODE_NAME.fullmatch(name):
             raise UsageError(f"{name!r} is no host name")
     return nodes
+
+
+def refuse_other_nodes(deployment: str, recorded: Sequence[str], wanted: Sequence[str]) -> None:
+    """What is prepared a second time has the same nodes.
+
+    Raises:
+        ProviderError: it has not.
+    """
+    if sorted(wanted) != sorted(recorded):
+        raise ProviderError(
+            f"deployment {deployment} has the nodes {', '.join(recorded)}, not {', '.join(wanted)}",
+            hint="destroy it first, or choose another id",
+        )

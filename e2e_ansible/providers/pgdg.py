@@ -14,6 +14,7 @@ from pathlib import Path
 
 from e2e_ansible.deadline import Deadline
 from e2e_ansible.errors import ProviderError, UsageError
+from e2e_ansible.providers.mirror import mirror_of
 from e2e_ansible.providers.releases import Release
 
 __all__ = ["KEY", "MIRROR", "address", "image_hooks", "offered"]
@@ -40,9 +41,9 @@ def address() -> str:
     """Where the repository is: `$E2E_PGDG_MIRROR`, else that of the project.
 
     Raises:
-        UsageError: the variable holds no address.
+        UsageError: the variable holds no address, or one with a password.
     """
-    given = os.environ.get(MIRROR, "").rstrip("/")
+    given = mirror_of(MIRROR)
     if given and not _WORD.fullmatch(given):
         raise UsageError(
             f"{MIRROR} is no address of a repository", hint="such as https://mirror/pub/repos/apt"

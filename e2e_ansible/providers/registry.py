@@ -13,16 +13,16 @@ from e2e_ansible.providers.capabilities import PROVIDERS
 __all__ = ["get_provider", "provider_names"]
 
 _DRIVERS = {
-    "aws": "e2e_ansible.providers.aws:AwsProvider",
-    "hetzner": "e2e_ansible.providers.hetzner:HetznerProvider",
-    "digitalocean": "e2e_ansible.providers.digitalocean:DigitalOceanProvider",
-    "azure": "e2e_ansible.providers.azure:AzureProvider",
-    "gcp": "e2e_ansible.providers.gcp:GcpProvider",
+    "aws": "e2e_ansible.providers.aws.driver:AwsProvider",
+    "hetzner": "e2e_ansible.providers.hetzner.driver:HetznerProvider",
+    "digitalocean": "e2e_ansible.providers.digitalocean.driver:DigitalOceanProvider",
+    "azure": "e2e_ansible.providers.azure.driver:AzureProvider",
+    "gcp": "e2e_ansible.providers.gcp.driver:GcpProvider",
     "libvirt": "e2e_ansible.providers.libvirt.driver:LibvirtProvider",
     "local": "e2e_ansible.providers.local.driver:LocalProvider",
-    "openstack": "e2e_ansible.providers.openstack:OpenStackProvider",
-    "static": "e2e_ansible.providers.static:StaticProvider",
-    "yandex": "e2e_ansible.providers.yandex:YandexProvider",
+    "openstack": "e2e_ansible.providers.openstack.driver:OpenStackProvider",
+    "static": "e2e_ansible.providers.static.driver:StaticProvider",
+    "yandex": "e2e_ansible.providers.yandex.driver:YandexProvider",
 }
 
 

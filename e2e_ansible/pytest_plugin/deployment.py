@@ -8,7 +8,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from types import FrameType
@@ -38,7 +38,7 @@ from e2e_ansible.run.reports import write_reports
 from e2e_ansible.run.requirements import check_provider, check_requirements
 from e2e_ansible.run.scratch import environment, scratch_folder
 from e2e_ansible.run.session import new_manifest, run_started, writing
-from e2e_ansible.run.test_run import run_test
+from e2e_ansible.run.workflow_run import run_test
 from e2e_ansible.soak.accounts import rows_of
 from e2e_ansible.steps.registry import step_types
 from e2e_ansible.suite.load import load_suite
@@ -93,7 +93,7 @@ class Deployment:
             InfrastructureError: nobody gives back what is lacking; or the ledger cannot be used.
         """
         refuse_larger([self.plan], RunOptions())
-        claim = claim_of(self.run.run_id, self.plan, self.run.manifest().tests[0])
+        claim = claim_of(self.run, self.plan, self.run.manifest().tests[0])
         try:
             Deadline(float("inf")).wait_for(lambda: self._gate.may_begin(claim), _TURN_SECONDS)
         except BaseException:
@@ -154,7 +154,8 @@ class Deployment:
         verdict = Verdict.FAIL if failed else worst(self._verdicts)
         now = time.time()
         done = clean_up(self.provider, self.name, keep=keeps(self.plan.keep, verdict), at=now)
-        self._gate.over(self.name, gone=done.ok and not done.kept)
+        with suppress(InfrastructureError):  # whoever looks next gives the quota back
+            self._gate.over(self.name, gone=done.ok and not done.kept)
         with writing(self.run):
             self.run.write_manifest(self.run.manifest().model_copy(update={"ended": now}))
             write_reports(self.run, read_run(self.run))

@@ -21,7 +21,7 @@ from e2e_ansible.pytest_plugin.harness import Harness
 from e2e_ansible.report.excerpt import excerpt
 from e2e_ansible.report.finding import findings
 from e2e_ansible.report.problems import print_problems
-from e2e_ansible.report.words import Mark, count, join_path, mark_of, verdict_words
+from e2e_ansible.report.words import Mark, count, join_path, kept_words, mark_of, verdict_words
 from e2e_ansible.run.reports import REPORT
 from e2e_ansible.verdict import Cause, Verdict
 
@@ -111,8 +111,9 @@ def test_text(harness: Harness, test: TestResult, folder: Path, *, titled: bool)
         lines += _labelled("error", test.error)
     if test.kept or not test.success:
         lines += _labelled("clean-up", test.clean_up) if test.clean_up else []
-    for evidence in test.evidence:
-        lines += _labelled("logs in", str(harness.shown(place / evidence)))
+    for what, folders in kept_words(test):
+        for each in folders:
+            lines += _labelled(f"{what} in", str(harness.shown(place / each)))
     return [*lines, *_labelled("all in", str(harness.shown(place)))]
 
 

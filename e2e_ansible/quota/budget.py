@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
 from e2e_ansible.errors import UsageError
-from e2e_ansible.names import suggestion
+from e2e_ansible.names import nearest, suggestion
 from e2e_ansible.quota.amounts import Budget
 
 __all__ = ["VARIABLE", "machine_budget", "parse_budget", "run_budget"]
@@ -20,6 +21,11 @@ _NO_BOUND = "none"
 _KEYS = {"nodes": "nodes", "cpus": "millicpus", "memory_gb": "memory_mb", "disk_gb": "disk_mb"}
 _SCALE = {"nodes": 1, "cpus": 1000, "memory_gb": 1024, "disk_gb": 1024}
 _MOST = 1_000_000
+
+_BETWEEN = re.compile(r"[;,]\s*|\s+(?=[A-Za-z_-]+\s*[:=])")
+_ITEM = re.compile(
+    r"(?P<key>[A-Za-z_-]+)\s*[:=]\s*(?P<value>\d+(\.\d+)?|none)\s*(?P<unit>gi?b?)?", re.IGNORECASE
+)
 
 #: For the controller itself: a tenth of the memory, and no less than this many MiB.
 _LEAST_RESERVE_MB = 512
@@ -35,6 +41,15 @@ def parse_budget(text: str, *, where: str = "--budget") -> dict[str, int | None]
     Raises:
         UsageError: an unknown key, a key twice, or no number above 0.
     """
+    try:
+        return _read(text, where)
+    except UsageError as error:
+        meant = _meant(text)
+        error.hint = f"write {meant}" if meant else error.hint
+        raise
+
+
+def _read(text: str, where: str) -> dict[str, int | None]:
     found: dict[str, int | None] = {}
     for item in filter(None, (part.strip() for part in text.split(","))):
         key, _, value = (part.strip() for part in item.partition("="))
@@ -48,6 +63,21 @@ def parse_budget(text: str, *, where: str = "--budget") -> dict[str, int | None]
             f"{where} says nothing", hint="write nodes=12,cpus=2,memory_gb=8,disk_gb=100, or some of it"
         )
     return found
+
+
+def _meant(text: str) -> str:
+    """The budget that somebody meant who wrote other signs, units or nearly the names; '' if that is not clear."""
+    items = []
+    for item in filter(None, _BETWEEN.split(text.strip())):
+        said = _ITEM.fullmatch(item)
+        key = nearest(said["key"], _KEYS) if said else None
+        if said is None or key is None or (said["unit"] and not key.endswith("_gb")):
+            return ""
+        items.append(f"{key}={said['value'].lower()}")
+    try:
+        return ",".join(items) if _read(",".join(items), "") else ""
+    except UsageError:
+        return ""
 
 
 def _number(key: str, text: str, where: str) -> int:

@@ -4,20 +4,28 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from e2e_ansible.engine.processes import marked
-from e2e_ansible.errors import E2EError, InfrastructureError
+from e2e_ansible.errors import InfrastructureError
 from e2e_ansible.providers.base import Provider
 from e2e_ansible.quota.amounts import Amounts, Budget
+from e2e_ansible.quota.changes import Changes
 from e2e_ansible.quota.holder import lives, me, pid_of
-from e2e_ansible.quota.ledger import Changes, Claim, Held, Ledger, Waiting
+from e2e_ansible.quota.ledger import Ledger
+from e2e_ansible.quota.reservation import Claim, Held, Waiting
 from e2e_ansible.quota.turn import Answer, answer
+from e2e_ansible.quota.words import cannot_begin, waits, was_left, ways_out
 
 __all__ = ["Gate", "Granted", "give_back", "settle"]
 
+_T = TypeVar("_T")
+_Change = Callable[[Changes], object]
 _LOOK_SECONDS = 5.0
-_LISTED = 4
+#: So long a run waits, all its tests together, for a person to go on with a run that was killed, or to destroy it.
+_PATIENCE_SECONDS = 300.0
 
 
 @dataclass(frozen=True)
@@ -32,7 +40,8 @@ class Granted:
 class Gate:
     """What stands between the tests of one run and the nodes. `say` is told once of each wait: the test and why.
 
-    With `nested` whoever waits has nodes that it gives back only later.
+    With `nested` whoever waits has nodes that it gives back only later. `patience` is for how many seconds in all its
+    tests wait for what only a person can give back, because a run that was killed holds it.
     """
 
     ledger: Ledger
@@ -41,16 +50,30 @@ class Gate:
     say: Callable[[str, str], object]
     nested: bool = False
     clock: Callable[[], float] = time.monotonic
+    patience: float = _PATIENCE_SECONDS
     _since: dict[str, float] = field(default_factory=dict)
     _granted: dict[str, Granted] = field(default_factory=dict)
+    _taken: set[str] = field(default_factory=set)
+    _owed: dict[str, _Change] = field(default_factory=dict)
     _looked: float = float("-inf")
+    _patient_until: float | None = None
+    _told: set[tuple[str, bool]] = field(default_factory=set)
 
     def may_begin(self, claim: Claim) -> bool:
         """Take what a test costs, all or nothing; or keep its place among those who wait. Ask again and again.
 
         Raises:
-            InfrastructureError: it will never be its turn before a person does something; or the ledger is broken.
+            InfrastructureError: it will never be its turn before a person does something, and has no more patience; or
+                the ledger is broken. Then it waits no more, so it keeps nobody else waiting.
         """
+        try:
+            return self._may_begin(claim)
+        except BaseException:
+            with suppress(InfrastructureError):
+                self.withdraw(claim)
+            raise
+
+    def _may_begin(self, claim: Claim) -> bool:
         first = claim.deployment not in self._since
         since = self._since.setdefault(claim.deployment, self.clock())
         found = self._ask(claim)
@@ -59,22 +82,48 @@ class Gate:
             found = self._ask(claim)
         if found.granted:
             self._granted[claim.deployment] = Granted(claim.amounts, self.clock() - since)
+            if not self._impatient:
+                self._patient_until = None
             return True
         if found.stuck:
-            self.withdraw(claim)
-            raise InfrastructureError(_stuck(claim, found), hint=_what_to_do(found.holders))
-        if first:
-            self.say(claim.test, _waits(claim, found))
+            self._bear(found)
+        if (told := (claim.deployment, found.stuck)) not in self._told:
+            self._told.add(told)
+            self.say(claim.test, self._bearing(found) if found.stuck else waits(claim, found))
         return False
+
+    def _bear(self, found: Answer) -> None:
+        """Wait on for what only a person can give back; what was kept on purpose nobody is about to give back.
+
+        Raises:
+            InfrastructureError: there is no more patience.
+        """
+        if self._patient_until is None and any(was_left(held) for held in found.holders):
+            self._patient_until = self.clock() + self.patience
+        if self._patient_until is None or self._impatient:
+            raise InfrastructureError(cannot_begin(found), hint=ways_out(found.holders))
+
+    def _bearing(self, found: Answer) -> str:
+        left = (self._patient_until or 0.0) - self.clock()
+        return f"{cannot_begin(found)}; it waits for {left:.0f} s at most: {ways_out(found.holders)}"
+
+    @property
+    def _impatient(self) -> bool:
+        """Whether it has waited long enough for a person."""
+        return self._patient_until is not None and self.clock() >= self._patient_until
 
     def withdraw(self, claim: Claim) -> None:
         """Wait no more for a test."""
         self._since.pop(claim.deployment, None)
-        self.ledger.withdraw(claim.deployment)
+        self._enter(claim.deployment, lambda changes: changes.withdraw(claim.deployment))
 
     def take_over(self, claims: Sequence[Claim]) -> None:
         """What a run that died had reserved is held by this process, which goes on with it."""
-        self.ledger.take([claim.deployment for claim in claims])
+        self._taken.update(self.ledger.take([claim.deployment for claim in claims]))
+
+    def has_taken_over(self, claim: Claim) -> bool:
+        """Whether a run that died had reserved this. Such a test begins before any that may have to wait for it."""
+        return claim.deployment in self._taken
 
     def granted(self, deployment: str) -> Granted | None:
         """What a deployment got from this gate."""
@@ -83,29 +132,53 @@ class Gate:
     def over(self, deployment: str, *, gone: bool) -> Held | None:
         """Its nodes are `gone`, so what it had is given back; else that stays reserved. None if it had nothing."""
         if gone:
-            return self.ledger.release(deployment, "its nodes are gone")
-        return self.ledger.keep(deployment)
+            return self._enter(deployment, lambda changes: changes.release(deployment, "its nodes are gone"))
+        return self._enter(deployment, lambda changes: changes.keep(deployment))
+
+    def _enter(self, deployment: str, change: Callable[[Changes], _T]) -> _T | None:
+        """Change the ledger. What it does not take now it gets before this gate asks again.
+
+        Else this process would wait for what it has itself: as long as it lives, nobody gives that back.
+        """
+        if not self.ledger.file.exists():
+            return None
+        try:
+            with self.ledger.changing() as changes:
+                return change(changes)
+        except InfrastructureError:
+            self._owed[deployment] = change
+            raise
 
     def _ask(self, claim: Claim) -> Answer:
+        owed = dict(self._owed)
         with self.ledger.changing() as changes:
-            held = changes.held()
-            own = next((each for each in held if each.claim.deployment == claim.deployment), None)
-            if own is not None:
-                return _again(changes, own)
-            changes.enqueue(claim, self.budget, nested=self.nested)
-            waiting = _living(changes)
-            mine = next(each for each in waiting if each.claim.deployment == claim.deployment)
-            found = answer(mine, held, waiting)
-            if found.granted:
-                changes.withdraw(claim.deployment)
-                changes.reserve(claim)
-            return found
+            for change in owed.values():
+                change(changes)
+            found = self._answer(claim, changes)
+        for deployment in owed:
+            self._owed.pop(deployment, None)
+        return found
+
+    def _answer(self, claim: Claim, changes: Changes) -> Answer:
+        held = changes.held()
+        own = next((each for each in held if each.claim.deployment == claim.deployment), None)
+        if own is not None:
+            return _again(changes, own)
+        changes.enqueue(claim, self.budget, nested=self.nested)
+        waiting = _living(changes)
+        mine = next(each for each in waiting if each.claim.deployment == claim.deployment)
+        found = answer(mine, held, waiting)
+        if found.granted:
+            changes.withdraw(claim.deployment)
+            changes.reserve(claim)
+        return found
 
     def _may_look(self, first: bool, found: Answer) -> bool:
         """Whether to ask the providers what the dead have left: at first, before giving up, and now and then."""
         if all(held.alive for held in found.holders):
             return False
-        if not (first or found.stuck) and self.clock() - self._looked < _LOOK_SECONDS:
+        gives_up = found.stuck and (self._patient_until is None or self._impatient)
+        if not (first or gives_up) and self.clock() - self._looked < _LOOK_SECONDS:
             return False
         self._looked = self.clock()
         return True
@@ -116,8 +189,7 @@ def _again(changes: Changes, own: Held) -> Answer:
     if own.holder != me() and lives(own.holder):
         text = f"process {pid_of(own.holder)} has the nodes of {own.claim.deployment} already"
         raise InfrastructureError(text, hint="wait for its end")
-    if own.holder != me() or own.kept:
-        changes.add("take", own, me(), "its run goes on")
+    changes.take(own)
     return Answer(True)
 
 
@@ -153,7 +225,7 @@ def settle(ledger: Ledger, provider: Callable[[str], Provider]) -> list[Held]:
 def _deployments(provider: Callable[[str], Provider], name: str) -> Sequence[str] | None:
     try:
         return provider(name).deployments()
-    except (E2EError, OSError):
+    except Exception:  # of a provider from elsewhere as well
         return None
 
 
@@ -167,32 +239,3 @@ def give_back(deployment: str, ledger: Ledger | None = None) -> str:
     except InfrastructureError as error:
         return str(error)
     return ""
-
-
-def _waits(claim: Claim, found: Answer) -> str:
-    reasons = [
-        *found.lacking,
-        *(f"{each.claim.test} of {each.claim.run} waits before it" for each in found.ahead[:1]),
-    ]
-    whose = f"; they are held by {_named(found.holders)}" if found.holders else ""
-    return f"waits for its turn: {', '.join(reasons)}{whose}"
-
-
-def _stuck(claim: Claim, found: Answer) -> str:
-    lacking = ", ".join(found.lacking)
-    return f"it cannot begin: {lacking}; what it lacks is held by {_named(found.holders)}, and nobody gives that back"
-
-
-def _what_to_do(holders: Sequence[Held]) -> str:
-    runs = list(dict.fromkeys(held.claim.run for held in holders))
-    return (
-        f"look: e2e-ansible quota; remove: e2e-ansible destroy {runs[0]}"
-        if runs
-        else "look: e2e-ansible quota"
-    )
-
-
-def _named(holders: Sequence[Held]) -> str:
-    named = [f"{each.claim.test} of {each.claim.run}" for each in holders[:_LISTED]]
-    more = len(holders) - _LISTED
-    return ", ".join(named) + (f" and {more} more" if more > 0 else "")

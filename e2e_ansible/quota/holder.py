@@ -34,7 +34,8 @@ def _boot() -> str:
 def _started(pid: int) -> str:
     """When a process began, '' when it has ended, also while nobody has taken note of that."""
     try:
-        state, *fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        # the kernel cuts names of processes in the middle of a letter
+        state, *fields = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].decode().split()
     except OSError:
         return ""
     return "" if state in _DEAD else fields[18]

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from e2e_ansible.quota.amounts import total
-from e2e_ansible.quota.ledger import Held, Waiting
+from e2e_ansible.quota.reservation import Held, Waiting
 
 __all__ = ["Answer", "answer"]
 
@@ -48,9 +48,19 @@ def _refusal(mine: Waiting, held: Sequence[Held], ahead: tuple[Waiting, ...], *,
 
 
 def _fixed(held: Sequence[Held], waiting: Sequence[Waiting]) -> list[Held]:
-    """What no living process gives back by itself."""
-    nested = {each.holder for each in waiting if each.nested}
-    return [each for each in held if not each.alive or each.holder in nested]
+    """What nobody gives back by himself: no living process has it, or one that waits for what never comes.
+
+    Who gives nothing back before he gets more gives back all of it as soon as he could get that beside what is fixed.
+    """
+    alive = {each: each.alive for each in held}
+    blocked = [each for each in waiting if each.nested]
+    while True:
+        holders = {each.holder for each in blocked}
+        fixed = [each for each in held if not alive[each] or each.holder in holders]
+        still = [each for each in blocked if _is_stuck(each, fixed)]
+        if len(still) == len(blocked):
+            return fixed
+        blocked = still
 
 
 def _is_stuck(ticket: Waiting, fixed: Sequence[Held]) -> bool:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from e2e_ansible.judge.result import GraphPhase, GraphResult, GraphStep, StepResult, TestResult
+from e2e_ansible.judge.graph_result import GraphPhase, GraphResult, GraphStep
+from e2e_ansible.judge.result import StepResult, TestResult
 from e2e_ansible.report.axis import Axis, Place, end_of
 from e2e_ansible.report.words import Mark, duration, mark_of
 
@@ -147,7 +148,8 @@ def graph_words(test: TestResult) -> str:
     if graph.wall_seconds is None or graph.summed_seconds is None or graph.path_seconds is None:
         return "its times are not known, as a step has no end; so is the critical path"
     gain = f"{duration(graph.summed_seconds)} of steps in {duration(graph.wall_seconds)}"
-    gain += f", {speed_words(graph.speed_up)} as fast as one by one" if graph.speed_up else ""
+    faster = graph.speed_up is not None and round(graph.speed_up, 1) > 1
+    gain += f", {speed_words(graph.speed_up)} as fast as one by one" if faster else ""
     return f"{gain}; critical path {duration(graph.path_seconds)}: {' > '.join(graph.path)}"
 
 

@@ -39,6 +39,7 @@ from e2e_ansible.report.words import (
     host_words,
     join_path,
     mark_of,
+    said_of,
     shorten,
     stamp,
 )
@@ -237,6 +238,7 @@ def _template() -> Template:
         percent=percent,
         quantity=quantity,
         repeated=repeat_sentence,
+        said=said_of,
         recovery=words_of_client.recovery_words,
         resurrected=words_of_client.resurrected_words,
         sign=sign,

@@ -17,6 +17,7 @@ from e2e_ansible.report.words import (
     clean,
     join_path,
     mark_of,
+    said_of,
     shorten,
     stamp,
     verdict_words,
@@ -103,7 +104,7 @@ def _is_bad(case: ElementTree.Element) -> bool:
 def _case(step: StepResult, test: TestResult, owner: str, folder: str) -> ElementTree.Element:
     case = _element(
         "testcase",
-        name=f"{step.index:02} {step.step_type}: {step.description}".removesuffix(": "),
+        name=f"{step.index:02} {step.step_type}: {said_of(step)}".removesuffix(": "),
         classname=owner,
         time=f"{step.duration:.3f}",
         file=step.source.file,

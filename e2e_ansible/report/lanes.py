@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from e2e_ansible.judge.result import FaultResult, GroupResult, StepResult, TestResult
 from e2e_ansible.report.axis import Axis, Place, end_of
-from e2e_ansible.report.words import Mark, clock, count, duration, mark_of
+from e2e_ansible.report.words import Mark, called, clock, count, duration, mark_of
 
 __all__ = ["Bar", "Edge", "Lane", "dead_lane", "edges", "fault_lanes", "step_lanes"]
 
@@ -69,7 +69,7 @@ def _group(group: GroupResult, steps: Sequence[StepResult], axis: Axis) -> Lane:
 
 def _step(step: StepResult, groups: Sequence[GroupResult], axis: Axis, anchor: str) -> Lane:
     begin, mark = step.started or 0.0, mark_of(step)
-    name = f"{step.index} {step.step_type}"
+    name = f"{step.index} {called(step.step_type, step.id)}"
     words = f"step {name}: {mark.value}, from {clock(begin)} for {duration(step.duration)}"
     bar = Bar(axis.place(begin, end_of(step)), mark.name.lower(), words)
     role = next(

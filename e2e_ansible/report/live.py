@@ -30,7 +30,7 @@ from e2e_ansible.report.notice import (
 from e2e_ansible.report.pen import STYLES, Pen
 from e2e_ansible.report.progress import RunProgress
 from e2e_ansible.report.screen import Screen
-from e2e_ansible.report.words import Mark, clean, count, duration, mark_of, verdict_words
+from e2e_ansible.report.words import Mark, called, clean, count, duration, mark_of, verdict_words
 
 __all__ = ["LiveView", "usable"]
 
@@ -141,7 +141,7 @@ class LiveView:
         bad = (step for step in test.workflow_steps if findings(step))
         for step in bad:
             first = findings(step, full=False)[0].text.partition("\n")[0]
-            words = f"    step {step.index} {step.step_type} {mark_of(step).value}: {first}"
+            words = f"    step {step.index} {called(step.step_type, step.id)} {mark_of(step).value}: {first}"
             line = self._pen.text(words)
             line.truncate(self._console.width, overflow=self._pen.overflow)
             lines.append(line)

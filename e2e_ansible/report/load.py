@@ -57,7 +57,7 @@ def load_rows(test: TestResult) -> tuple[LoadRow, ...]:
 
 
 def _rows(step: StepResult, load: LoadResult) -> Iterator[LoadRow]:
-    outage = longest_outage(load.intervals)
+    outage = longest_outage(load.intervals, load.seconds)
     yield LoadRow(
         step.index,
         step.id,
@@ -109,7 +109,7 @@ def load_numbers(load: LoadResult) -> Iterator[tuple[str, str]]:
         "failed": load.failed,
         "retried": load.retried,
         "error_rate": load.error_rate,
-        "outage_seconds": longest_outage(load.intervals),
+        "outage_seconds": longest_outage(load.intervals, load.seconds),
         **{f"{name}_ms": getattr(load.latency, name) for name in ("average", "p50", "p90", "p95", "p99")},
         "maximum_ms": load.latency.maximum,
     }

@@ -16,9 +16,10 @@ from e2e_ansible.report.axis import Axis
 from e2e_ansible.report.chart import Chart, Shade, curves, shades
 from e2e_ansible.report.client import precise
 from e2e_ansible.report.lanes import Bar, Edge, Lane, edges, fault_lanes
+from e2e_ansible.report.load_points import LoadPoint, merged, without_stubs
 from e2e_ansible.report.words import clock
 
-__all__ = ["LoadCurve", "LoadFigure", "LoadPoint", "load_figures"]
+__all__ = ["LoadCurve", "LoadFigure", "load_figures"]
 
 _MOST_BINS = 240
 _MOST_ROWS = 60
@@ -28,23 +29,6 @@ _KINDS: tuple[Kind, ...] = ("writes", "reads")
 _USUAL = (("p50", "median"), ("average", "average"))
 _SLOW = (("p99", "P99"), ("p95", "P95"), ("p90", "P90"), ("maximum", "slowest"))
 Row = tuple[str, str, str, str, str, str]
-
-
-@dataclass(frozen=True)
-class LoadPoint:
-    """A piece of a load in epoch seconds; latencies in milliseconds, None where nothing tells them."""
-
-    at: float
-    seconds: float
-    count: int
-    failed: int | None
-    usual: float | None
-    slow: float | None
-
-    @property
-    def rate(self) -> float:
-        """Transactions that succeeded, per second."""
-        return self.count / self.seconds
 
 
 @dataclass(frozen=True)
@@ -158,7 +142,7 @@ def _curve(one: _Placed, axis: Axis, clients: Sequence[ClientResult], anchor: st
     load = one.load
     usual, slow = _named(load, _USUAL), _named(load, _SLOW)
     points = [_point(each, one.begin, usual[0], slow[0]) for each in load.intervals if each.seconds > 0]
-    points.sort(key=lambda point: point.at)
+    points = without_stubs(sorted(points, key=lambda point: point.at))
     return LoadCurve(
         name=one.step.id,
         what=", ".join(filter(None, (f"{load.tool} {load.dialect}".strip(), load.workload, load.host))),
@@ -170,7 +154,7 @@ def _curve(one: _Placed, axis: Axis, clients: Sequence[ClientResult], anchor: st
         latency=_latency_words(load.latency, (usual[0], slow[0])),
         words=_words(points),
         out=_out(points, axis),
-        rows=tuple(_row(point) for point in _merged(points, _MOST_ROWS)),
+        rows=tuple(_row(point) for point in merged(points, _MOST_ROWS)),
         note=one.note,
     )
 
@@ -186,7 +170,7 @@ def _chart(points: Sequence[LoadPoint], axis: Axis, clients: Sequence[ClientResu
             p50=_seconds(point.usual),
             p99=_seconds(point.slow),
         )
-        for point in _merged(points, _MOST_BINS)
+        for point in merged(points, _MOST_BINS)
     ]
     writes, reads = (
         tuple(each for client in clients for each in _shades(client, kind, axis)) for kind in _KINDS
@@ -221,30 +205,6 @@ def _point(one: Interval, begin: float, usual: str, slow: str) -> LoadPoint:
 
 def _seconds(milliseconds: float | None) -> float | None:
     return None if milliseconds is None else milliseconds / 1000
-
-
-def _merged(points: Sequence[LoadPoint], most: int) -> list[LoadPoint]:
-    """At most so many, neighbours put together: usual latencies by their weight, of slow ones the worst."""
-    size = -(-len(points) // most)
-    return [_together(points[place : place + size]) for place in range(0, len(points), max(1, size))]
-
-
-def _together(some: Sequence[LoadPoint]) -> LoadPoint:
-    if len(some) == 1:
-        return some[0]
-    known = [(one.usual, max(1, one.count)) for one in some if one.usual is not None]
-    failed = [one.failed for one in some if one.failed is not None]
-    slow = [one.slow for one in some if one.slow is not None]
-    return LoadPoint(
-        at=some[0].at,
-        seconds=sum(one.seconds for one in some),
-        count=sum(one.count for one in some),
-        failed=sum(failed) if failed else None,
-        usual=sum(value * weight for value, weight in known) / sum(weight for _, weight in known)
-        if known
-        else None,
-        slow=max(slow, default=None),
-    )
 
 
 def _out(points: Sequence[LoadPoint], axis: Axis) -> Lane | None:

@@ -24,11 +24,13 @@ from e2e_ansible.report.notice import (
 from e2e_ansible.report.words import (
     Mark,
     alert_words,
+    called,
     cause_words,
     clean,
     count,
     duration,
     join_path,
+    kept_words,
     mark_of,
     purpose,
     resumption_words,
@@ -95,7 +97,7 @@ class Narration:
         for index, step in enumerate(notice.steps, start=1):
             words = purpose(step.description, step.hosts)
             name = f": {words}" if words else ""
-            self._titles[notice.test, step.id] = f"step {index}/{number} {step.type}{name}"
+            self._titles[notice.test, step.id] = f"step {index}/{number} {called(step.type, step.id)}{name}"
         return [f"test {notice.test} begins: {count(number, 'step')}, deployment {notice.deployment_id}"]
 
     def _attempted(self, notice: Attempted) -> list[str]:
@@ -151,7 +153,12 @@ def _test_ended(test: TestResult) -> list[str]:
             lines += _labelled("client", f"{client.name}: {words}")
     if test.resumptions:
         lines += _labelled("resumed", resumption_words(test.resumptions))
-    evidence = (("evidence", join_path(test.folder, path)) for path in test.evidence)
+    named = {"logs": "evidence"}
+    evidence = (
+        (named.get(what, what), join_path(test.folder, path))
+        for what, folders in kept_words(test)
+        for path in folders
+    )
     for label, text in (("clean-up", test.clean_up), *evidence):
         lines += _labelled(label, text) if text else []
     return lines

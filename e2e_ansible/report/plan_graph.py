@@ -23,7 +23,7 @@ def print_graph(console: Console, plan: Plan) -> None:
     if not is_graph(plan):
         return
     course = course_of(plan)
-    path, seconds = course.longest(course.budget)
+    path, seconds = course.at_most()
     print_lines(console, [_title(course, seconds)])
     rows = [
         (
@@ -46,7 +46,7 @@ def graph_data(plan: Plan) -> dict[str, Any] | None:
     if not is_graph(plan):
         return None
     course = course_of(plan)
-    path, seconds = course.longest(course.budget)
+    path, seconds = course.at_most()
     return {
         "levels": course.levels,
         "steps": [

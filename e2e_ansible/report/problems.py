@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.text import Text
 
 from e2e_ansible.errors import E2EError, Problem, SuiteError
+from e2e_ansible.redact import LONGEST, redacted
 from e2e_ansible.report.pen import Pen, patient
 from e2e_ansible.report.words import clean, count
 
@@ -62,16 +63,24 @@ def _problem(problem: Problem, source: Sequence[str], pen: Pen, width: int) -> l
 def _excerpt(problem: Problem, source: Sequence[str], pen: Pen, width: int) -> list[Text]:
     if not 1 <= problem.line <= len(source):
         return []
-    line, here = source[problem.line - 1], max(0, problem.column - 1)
+    line, here = _around(source[problem.line - 1], max(0, problem.column - 1))
     lead = f"  {problem.line} | "
     room = max(20, width - len(lead))
-    before = clean(line[max(0, here - _WIDEST) : here]).replace("\t", _TAB)
-    after = clean(line[here : here + _WIDEST]).replace("\t", _TAB)
+    before = clean(line[:here]).replace("\t", _TAB)
+    after = clean(line[here:]).replace("\t", _TAB)
     if cell_len(before) + cell_len(after) > room:
         before, after = _near(before, after, room)
     code, caret = pen.text(before + after), pen.text(" " * cell_len(before) + "^", "bold red")
     bar = f"{' ' * (len(lead) - 2)}| "
     return [Text.assemble((lead, "dim"), code), Text.assemble((bar, "dim"), caret)]
+
+
+def _around(line: str, here: int) -> tuple[str, int]:
+    """As much of a line as can be shown, without passwords, and where the place is in that."""
+    begin = max(0, here - _WIDEST)
+    more = max(0, begin - 2 * LONGEST)
+    shown = redacted(line[more : here + _WIDEST + 2 * LONGEST])[begin - more :]
+    return shown[: here - begin + _WIDEST], here - begin
 
 
 def _near(before: str, after: str, room: int) -> tuple[str, str]:

@@ -10,7 +10,7 @@ from rich.text import Text
 from e2e_ansible.report.finding import check_words, failing
 from e2e_ansible.report.pen import STYLES, Pen
 from e2e_ansible.report.progress import RunProgress, StepProgress, TestProgress
-from e2e_ansible.report.words import Mark, alert_words, count, duration, purpose
+from e2e_ansible.report.words import Mark, alert_words, count, duration, own_name, purpose
 from e2e_ansible.verdict import Verdict
 
 __all__ = ["Screen", "shares", "window"]
@@ -139,8 +139,9 @@ class Screen:
         sign = self.pen.spinner(self.now) if mark is Mark.RUNNING else self.pen.mark(mark)
         style = "dim" if mark in (Mark.PENDING, Mark.SKIPPED) else "bold" if mark is Mark.RUNNING else ""
         kind = self.pen.text(step.summary.type, style)
+        said = step.summary.description or own_name(step.summary.type, step.summary.id)
         kind.truncate(type_width, overflow=self.pen.overflow, pad=True)
-        words = self.pen.text(purpose(step.summary.description, step.summary.hosts), style)
+        words = self.pen.text(purpose(said, step.summary.hosts), style)
         left = Text.assemble("  ", sign, self.pen.text(f" {number} ", "dim"), kind, " ", words)
         return self.pen.line(left, self._right(step, mark), self.width)
 

@@ -11,11 +11,13 @@ from e2e_ansible.report.amounts import NOTHING
 from e2e_ansible.report.lines import print_lines
 from e2e_ansible.report.sheet_words import amount, change_of, figure, headline, interval_of, rule_words
 from e2e_ansible.report.table import print_table
+from e2e_ansible.report.words import count
 
 __all__ = ["print_sheet"]
 
 _HEAD = ("", "P50 was", "is", "P95 was", "is", "change", "answer")
 _NUMBERS = (1, 2, 3, 4, 5)
+_LISTED = 6
 _OPEN = {Answer.INCONCLUSIVE: "decided", Answer.GONE: "compared", Answer.NEW: "compared"}
 
 
@@ -50,10 +52,11 @@ def _rest(found: Sheet) -> Iterator[str]:
 
 
 def _open(found: Sheet) -> Iterator[str]:
-    """Why metrics are not decided or not compared: of many for the same reason in one line."""
+    """Why metrics are not decided or not compared: of some for the same reason in one line, of many their number."""
     reasons: dict[str, list[str]] = {}
     for row in found.rows:
         if row.answer in _OPEN and row.reason:
             reasons.setdefault(f"Not {_OPEN[row.answer]}, as {row.reason}", []).append(row.metric)
     for reason, names in reasons.items():
-        yield f"{reason}: {', '.join(names)}"
+        many = len(names) > _LISTED
+        yield f"{reason}: {count(len(names), 'metric') if many else ', '.join(names)}"

@@ -15,20 +15,23 @@ from e2e_ansible.judge.soak import REHEARSED
 from e2e_ansible.report.client import told_words
 from e2e_ansible.report.finding import Finding, allowed, check_words, findings
 from e2e_ansible.report.graph import graph_words, phase_rows
-from e2e_ansible.report.load import HEADINGS, load_rows
+from e2e_ansible.report.load import HEADINGS, load_rows, load_words
 from e2e_ansible.report.pen import STYLES, Pen, patient
 from e2e_ansible.report.repeat_words import repeat_lines
 from e2e_ansible.report.strip import LEGEND, strip
 from e2e_ansible.report.words import (
     Mark,
+    called,
     clean,
     count,
     cycle_words,
     duration,
     host_words,
     join_path,
+    kept_words,
     mark_of,
     resumption_words,
+    said_of,
     shorten,
     verdict_words,
 )
@@ -55,14 +58,16 @@ def print_summary(
     report: str = "report.html",
     verbose: bool = False,
     plugins: bool = False,
+    removed: bool = False,
 ) -> None:
     """Print a run on about one screen.
 
     `folder` is the run folder as the user can reach it, and `report` the HTML page in it (empty if there is
     none). Tests that passed take one line when there are several, unless `verbose`. `plugins` says that its
-    suites bring code of their own, without which they cannot be run again.
+    suites bring code of their own, without which they cannot be run again. `removed` says that what the run had left
+    was removed since, so that nothing can go on or be looked at.
     """
-    summary = _Summary(console, verbose=verbose, plugins=plugins)
+    summary = _Summary(console, verbose=verbose, plugins=plugins, removed=removed)
     with patient():
         for test in result.tests:
             table = verbose or len(result.tests) == 1 or test.verdict is not Verdict.PASS
@@ -71,11 +76,12 @@ def print_summary(
 
 
 class _Summary:
-    def __init__(self, console: Console, *, verbose: bool, plugins: bool) -> None:
+    def __init__(self, console: Console, *, verbose: bool, plugins: bool, removed: bool) -> None:
         self._console = console
         self._pen = Pen.for_console(console)
         self._verbose = verbose
         self._plugins = plugins
+        self._removed = removed
 
     def test(self, test: TestResult, folder: str, *, table: bool) -> None:
         """The verdict of one test and, with `table`, its steps and findings."""
@@ -85,6 +91,7 @@ class _Summary:
         name, verdict = self._pen.text(test.name, "bold"), self._pen.text(words, style)
         self._line(Text.assemble(sign, " ", name, "  ", verdict, "  ", took))
         if not table:
+            self._measured(test)
             return
         if test.description:
             self._console.print(Padding(self._pen.text(test.description, "dim"), (0, 0, 0, 2), expand=False))
@@ -138,9 +145,9 @@ class _Summary:
         if (result.verdict is not Verdict.PASS or result.not_run) and result.soak is None:
             allow = " --allow-plugins" if self._plugins else ""
             commands.append(("again", f"e2e-ansible rerun {run} --failed{allow}"))
-        if not result.finished:
+        if not result.finished and not self._removed:
             commands.append(("go on", f"e2e-ansible resume {run}"))
-        if not result.finished or _may_remain(result):
+        if not self._removed and (not result.finished or _may_remain(result)):
             commands.append(("remove", f"e2e-ansible destroy {run}"))
         places = [("report", join_path(folder, report))] if report else [("folder", folder)]
         for label, words in commands + places:
@@ -203,6 +210,13 @@ class _Summary:
             table.add_row(*(self._pen.text(cell) for cell in ("  " * (1 + row.inner) + name, *cells)))
         self._console.print(table)
 
+    def _measured(self, test: TestResult) -> None:
+        """Each load in a line, for a test of which nothing else is told."""
+        loads = [(step, step.load) for step in test.workflow_steps if step.load is not None]
+        for step, load in loads:
+            which = f"{step.id}: " if len(loads) > 1 else ""
+            self._finding(Finding("load", f"{which}{load_words(load)}"), indent=2)
+
     def _clients(self, test: TestResult, rows: Sequence[tuple[str, str]]) -> None:
         """What clients saw: on a time axis, then in sentences."""
         for name, characters in rows:
@@ -223,7 +237,7 @@ class _Summary:
         words = (
             f"{'*' * critical}{step.index}",
             step.step_type,
-            step.description.replace("\n", " "),
+            said_of(step).replace("\n", " "),
             host_words(step.hosts),
             duration(step.duration) if step.started is not None else "",
             str(step.attempts or ""),
@@ -236,7 +250,7 @@ class _Summary:
             mark = mark_of(step)
             decided = step.verdict is not None and mark is not Mark.INTERRUPTED
             words = verdict_words(step.verdict or Verdict.UNKNOWN, step.cause) if decided else mark.value
-            name = self._pen.text(f"step {step.index} {step.step_type}: ", "bold")
+            name = self._pen.text(f"step {step.index} {called(step.step_type, step.id)}: ", "bold")
             self._line(Text.assemble("\n  ", name, self._pen.text(words, STYLES[mark])))
         notes = [check_words(check) for check in allowed(step.validation_results)]
         label = "allowed" if found else f"step {step.index}"
@@ -253,7 +267,8 @@ class _Summary:
 
     def _facts(self, test: TestResult, folder: str) -> None:
         place = join_path(folder, test.folder)
-        facts = [("logs in", " ".join(test.evidence))] if test.evidence else []
+        named = {"logs": "logs in"}
+        facts = [(named.get(what, what), " ".join(folders)) for what, folders in kept_words(test)]
         explained = any(findings(step) for step in test.workflow_steps)
         if test.error and (not explained or self._verbose):
             facts.insert(0, ("error", shorten(clean(test.error), lines=6, characters=600)))
@@ -261,7 +276,7 @@ class _Summary:
             facts.append(("resumed", resumption_words(test.resumptions)))
         if test.clean_up and (test.kept or test.verdict is not Verdict.PASS):
             facts.append(("clean-up", test.clean_up))
-        if test.kept:
+        if test.kept and not self._removed:
             facts.append(("look", f"e2e-ansible role observe --on all --deployment {test.deployment_id}"))
         if explained or test.evidence:
             facts.append(("all in", place))

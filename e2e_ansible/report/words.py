@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
 
-from e2e_ansible.judge.result import Resumption, SoakResult, StepResult
+from e2e_ansible.judge.entry import HINT
+from e2e_ansible.judge.result import Resumption, SoakResult, StepResult, TestResult
 from e2e_ansible.soak.records import Alert
 from e2e_ansible.verdict import Cause, Status, Verdict
 
@@ -15,6 +16,7 @@ __all__ = [
     "CAUSE_WORDS",
     "Mark",
     "alert_words",
+    "called",
     "cause_words",
     "clean",
     "clock",
@@ -23,9 +25,12 @@ __all__ = [
     "duration",
     "host_words",
     "join_path",
+    "kept_words",
     "mark_of",
+    "own_name",
     "purpose",
     "resumption_words",
+    "said_of",
     "shorten",
     "stamp",
     "verdict_words",
@@ -49,6 +54,7 @@ CAUSE_WORDS = {
 
 
 _CONTROLLER = "localhost"
+_COVERAGE = "coverage"  # the folder, see `run/coverage.py`
 
 
 class Mark(StrEnum):
@@ -134,7 +140,10 @@ def clean(text: str) -> str:
 
 
 def shorten(text: str, *, lines: int, characters: int) -> str:
-    """The beginning of a text, saying how much was left off."""
+    """The beginning of a text, saying how much was left off. What to do, its last line, is never left off."""
+    head, _, last = text.rstrip().rpartition("\n")
+    if head and last.startswith(HINT) and len(last) <= characters:
+        return f"{shorten(head, lines=lines, characters=characters)}\n{last}"
     kept = text[:characters].rstrip().split("\n")[:lines]
     short = "\n".join(kept)
     left = len(text.rstrip()) - len(short)
@@ -161,6 +170,13 @@ def join_path(*parts: str) -> str:
     return "/".join(part.rstrip("/") if len(part) > 1 else part for part in parts if part)
 
 
+def kept_words(test: TestResult) -> list[tuple[str, tuple[str, ...]]]:
+    """The folders that were brought from the nodes, by what is in them: `logs`, `coverage`."""
+    logs = tuple(folder for folder in test.evidence if folder != _COVERAGE)
+    found = [("logs", logs), (_COVERAGE, tuple(folder for folder in test.evidence if folder == _COVERAGE))]
+    return [(what, folders) for what, folders in found if folders]
+
+
 def host_words(hosts: Sequence[str]) -> str:
     """Few hosts by name, a row of numbered hosts as a range: `n11, n13`, `n11-n15`, `n11, n13 +3`."""
     if len(hosts) <= 2:
@@ -172,6 +188,23 @@ def host_words(hosts: Sequence[str]) -> str:
         if len(stems) == 1 and numbers == list(range(numbers[0], numbers[0] + len(numbers))):
             return f"{hosts[0]}-{hosts[-1]}"
     return f"{hosts[0]}, {hosts[1]} +{len(hosts) - 2}"
+
+
+def own_name(step_type: str, step_id: str) -> str:
+    """The name that the suite gave a step, as its files are named; empty if it has only that of its type."""
+    name = step_id.partition("-")[2]
+    plain, kind = (re.sub(r"[^A-Za-z0-9]+", "-", text).strip("-") for text in (name, step_type))
+    return "" if plain == kind else name
+
+
+def said_of(step: StepResult) -> str:
+    """What a step is for, in the words of the suite; else its own name."""
+    return step.description or own_name(step.step_type, step.id)
+
+
+def called(step_type: str, step_id: str) -> str:
+    """What tells a step from others of its type: `install database`."""
+    return f"{step_type} {own_name(step_type, step_id)}".rstrip()
 
 
 def purpose(description: str, hosts: Sequence[str]) -> str:

@@ -9,10 +9,10 @@ from pathlib import Path
 from e2e_ansible.engine.processes import end_all
 from e2e_ansible.engine.warm.orphans import remove_all_orphans
 from e2e_ansible.errors import CleanUpError, E2EError
-from e2e_ansible.judge.record import CleanUpEnded
+from e2e_ansible.judge.entry import CleanUpEnded
 from e2e_ansible.providers.base import Provider
 from e2e_ansible.quota.gate import give_back
-from e2e_ansible.run.folder import RunFolder
+from e2e_ansible.run.folder import ManifestTest, RunFolder
 from e2e_ansible.run.scratch import remove_scratch
 from e2e_ansible.suite.model import Keep
 from e2e_ansible.verdict import Verdict
@@ -53,9 +53,7 @@ def destroy_run(run: RunFolder, provider: Callable[[str], Provider], *, at: floa
         manifest = run.manifest()
         left = [f"process {pid} would not end" for pid in end_all(manifest.run_id)]
         remove_all_orphans()
-        done = [
-            clean_up(provider(test.provider), test.deployment, keep=False, at=at) for test in manifest.tests
-        ]
+        done = [_removed(test, provider, at) for test in manifest.tests]
         told = [
             text
             for test, entry in zip(manifest.tests, done, strict=True)
@@ -68,4 +66,15 @@ def destroy_run(run: RunFolder, provider: Callable[[str], Provider], *, at: floa
     left += [entry.message for entry in done if not entry.ok]
     if left:
         raise CleanUpError("\n".join(left), hint=f"try again: e2e-ansible destroy {run.path}")
-    return [*(entry.message for entry in done), *told]
+    words = [*(entry.message for entry in done), *told]
+    run.note_removal(words)
+    return words
+
+
+def _removed(test: ManifestTest, provider: Callable[[str], Provider], at: float) -> CleanUpEnded:
+    """Whatever a provider from elsewhere raises, what other tests have left is removed all the same."""
+    try:
+        return clean_up(provider(test.provider), test.deployment, keep=False, at=at)
+    except Exception as error:
+        text = f"deployment {test.deployment} could not be removed: {type(error).__name__}: {error}"
+        return CleanUpEnded(at=at, ok=False, kept=False, message=text)

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from e2e_ansible.engine.protocol import Cancel, Engine
 from e2e_ansible.oracle.cycle import Cycle
@@ -102,6 +103,10 @@ class RunContext:
     lasting_nodes: bool = False
     gate: Gate | None = None
     _told: set[str] = field(default_factory=set)
+
+    def token(self, folder: str) -> str:
+        """What marks the processes of the test with this folder."""
+        return f"{self.run_id}/{Path(folder).name}"
 
     def warn_once(self, text: str) -> None:
         """A warning that is true of many steps."""

@@ -26,9 +26,10 @@ _HOW = "; the program writes there if GOCOVERDIR says so, when it ends: name its
 
 @dataclass(frozen=True)
 class Collected:
-    """What came of it, and what went wrong, '' if nothing."""
+    """What came of it, how many files that are, and what went wrong, '' if nothing."""
 
     message: str
+    files: int
     trouble: str = ""
 
 
@@ -69,7 +70,7 @@ def collect_coverage(
         trouble = f"coverage is not complete: {trouble}"
     elif not any(counts.values()):
         trouble = f"no coverage was collected: no node has a file in {options.directory}" + _HOW
-    return Collected(text, trouble)
+    return Collected(text, sum(counts.values()), trouble)
 
 
 def _play(context: RunContext, request: PlayRequest) -> str:

@@ -10,18 +10,29 @@ from e2e_ansible.load.address import address
 from e2e_ansible.providers.home import default_home
 from e2e_ansible.providers.releases import Release, release_of_test
 
-__all__ = ["from_pgdg", "unmet_databases"]
+__all__ = ["from_pgdg", "unmet_connections", "unmet_versions"]
 
 
-def unmet_databases(plans: Sequence[Plan]) -> Iterator[str]:
-    """What is missing for the databases of tests, as sentences. The repository is asked once for each release."""
+def unmet_versions(plans: Sequence[Plan]) -> Iterator[str]:
+    """Which tests want a PostgreSQL that cannot be had, as sentences. The repository is asked once for each release.
+
+    Only of images that are made on this machine; others take their packages from elsewhere.
+    """
     said: dict[Release, str] = {}
     for plan in plans:
-        trouble = _connection(plan)
         release = from_pgdg(plan.provider, plan.parameters)
-        if release is not None and not _is_built(plan.provider, release):
-            trouble = said.setdefault(release, _not_offered(release))
-        if trouble:
+        if release is None or _is_built(plan.provider, release):
+            continue
+        if release not in said:
+            said[release] = _not_offered(release)
+        if said[release]:
+            yield f"{plan.source}: test {plan.name}: {said[release]}"
+
+
+def unmet_connections(plans: Sequence[Plan]) -> Iterator[str]:
+    """Which tests say no connection string that can be used, as sentences; never the string itself."""
+    for plan in plans:
+        if trouble := _connection(plan):
             yield f"{plan.source}: test {plan.name}: {trouble}"
 
 

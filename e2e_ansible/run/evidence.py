@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from e2e_ansible.compile.compiler import EVIDENCE_PLAYBOOK, INVENTORY
 from e2e_ansible.engine.protocol import Ended, PlayRequest
 from e2e_ansible.errors import E2EError
-from e2e_ansible.judge.record import Evidence
+from e2e_ansible.judge.entry import Evidence
 from e2e_ansible.nodes.observation import PowerState
 from e2e_ansible.providers.base import Node
 from e2e_ansible.run.context import RunContext

@@ -40,6 +40,7 @@ __all__ = [
 _NOT_IN_SLUGS = re.compile(r"[^a-z0-9]+")
 _SLUG_ROOM = 40
 _MANIFEST = "run.json"
+_REMOVED = "removed.txt"
 
 _LOCK = "run.lock"  # nothing is ever written to it
 _STAMP_LENGTH = len("20260131-235959")
@@ -203,6 +204,20 @@ class RunFolder:
     def write_manifest(self, manifest: Manifest) -> None:
         """Replace the manifest."""
         write_private(self.path / _MANIFEST, manifest.model_dump_json(indent=1) + "\n")
+
+    def note_removal(self, words: Iterable[str]) -> None:
+        """Note that whatever it had left was removed."""
+        write_private(self.path / _REMOVED, "".join(f"{line}\n" for line in words))
+
+    @property
+    def removed(self) -> bool:
+        """Whether all that it had left was removed, and none of its tests has gone on since; not known of cycles."""
+        note, manifest = self.path / _REMOVED, self.manifest()
+        if manifest.soak is not None or not note.exists():
+            return False
+        journals = (self.test(test.folder).journal for test in manifest.tests)
+        last = max((each.stat().st_mtime_ns for each in journals if each.exists()), default=0)
+        return note.stat().st_mtime_ns >= last
 
     @property
     def begun(self) -> tuple[str, int]:

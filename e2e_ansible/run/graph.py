@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
 
 from e2e_ansible.errors import E2EError, HarnessError, InfrastructureError
 
-__all__ = ["do_all", "raise_all"]
+__all__ = ["do_all", "kept", "raise_all"]
 
 
 def do_all(waits: Sequence[frozenset[int]], do: Callable[[int], bool], may_begin: Callable[[], bool]) -> None:
@@ -21,7 +22,7 @@ def do_all(waits: Sequence[frozenset[int]], do: Callable[[int], bool], may_begin
     waiting = dict(enumerate(waits))
     done: set[int] = set()
     running: dict[Future[bool], int] = {}
-    errors: list[Exception] = []
+    errors: list[BaseException] = []
     with ThreadPoolExecutor(max(1, len(waits)), thread_name_prefix="needs") as pool:
         while True:
             ready = [place for place, its in waiting.items() if its <= done]
@@ -32,14 +33,23 @@ def do_all(waits: Sequence[frozenset[int]], do: Callable[[int], bool], may_begin
                 break
             for future in wait(running, return_when=FIRST_COMPLETED).done:
                 place, error = running.pop(future), future.exception()
-                if isinstance(error, Exception):
+                if error is not None:
                     errors.append(error)
                 elif future.result():
                     done.add(place)
     raise_all(errors)
 
 
-def raise_all(errors: Sequence[Exception]) -> None:
+@contextmanager
+def kept(errors: list[BaseException]) -> Iterator[None]:
+    """Do the block to its end or its error, which is kept: what has to follow still does."""
+    try:
+        yield
+    except BaseException as error:
+        errors.append(error)
+
+
+def raise_all(errors: Sequence[BaseException]) -> None:
     """Raise what went wrong in several places at once; nothing if that is nothing.
 
     Raises:
@@ -56,6 +66,6 @@ def raise_all(errors: Sequence[Exception]) -> None:
     raise (InfrastructureError if outside else HarnessError)(text) from errors[0]
 
 
-def _told(error: Exception) -> str:
+def _told(error: BaseException) -> str:
     known = isinstance(error, (OSError, E2EError))
     return str(error) if known else f"{type(error).__name__}: {error}"

@@ -12,7 +12,7 @@ from e2e_ansible.engine.processes import end_all
 from e2e_ansible.engine.protocol import Engine, PlayRequest
 from e2e_ansible.errors import CleanUpError, E2EError
 from e2e_ansible.faults.ledger import VARIABLE, FaultRecord, Line, append, read
-from e2e_ansible.judge.record import FaultsHealed
+from e2e_ansible.judge.entry import FaultsHealed
 from e2e_ansible.providers.base import Node, Provider
 from e2e_ansible.run.context import Megaphone, RunContext, RunOptions
 from e2e_ansible.run.folder import ManifestTest, RunFolder, TestFolder, make_private
@@ -64,12 +64,12 @@ def heal_run(
     Raises:
         UsageError: the run is still running.
         CleanUpError: a fault may still be there.
-        HarnessError: a file of the run cannot be read.
+        HarnessError: the manifest of the run cannot be read.
     """
     lock = run.lock()
     try:
         manifest = run.manifest()
-        wanted = [test for test in manifest.tests if _open(run.test(test.folder))]
+        wanted = [test for test in manifest.tests if _may_be_open(run.test(test.folder))]
         end_all(manifest.run_id)  # a play of a dead run may be about to inject one more
         entries = list(_heal_tests(run, wanted, provider, engine, now)) if wanted else []
     finally:
@@ -100,14 +100,24 @@ def _heal_tests(
             now=now,
         )
         for test in tests:
-            folder = run.test(test.folder)
-            token = f"{run.run_id}/{Path(test.folder).name}"
-            entry = heal_open(context, folder, test.provider, test.deployment, token)
+            try:
+                entry = _heal_test(context, run, test)
+            except (E2EError, OSError) as error:  # those of the other tests are healed all the same
+                text = f"the faults of {test.name} may still be there: {error}"
+                entry = FaultsHealed(at=now(), ok=False, message=text)
             if entry is not None:
-                entry = entry.model_copy(update={"by_hand": True})
-                _keep(folder, entry)
                 yield entry
         end_all(run.run_id)
+
+
+def _heal_test(context: RunContext, run: RunFolder, test: ManifestTest) -> FaultsHealed | None:
+    folder = run.test(test.folder)
+    token = f"{run.run_id}/{Path(test.folder).name}"
+    entry = heal_open(context, folder, test.provider, test.deployment, token)
+    if entry is not None:
+        entry = entry.model_copy(update={"by_hand": True})
+        _keep(folder, entry)
+    return entry
 
 
 def _keep(folder: TestFolder, entry: FaultsHealed) -> None:
@@ -116,6 +126,13 @@ def _keep(folder: TestFolder, entry: FaultsHealed) -> None:
         journal.append(entry)
     finally:
         journal.close()
+
+
+def _may_be_open(folder: TestFolder) -> bool:
+    try:
+        return bool(_open(folder))
+    except E2EError:  # whoever heals it tells why nobody knows
+        return True
 
 
 def _open(folder: TestFolder) -> list[FaultRecord]:

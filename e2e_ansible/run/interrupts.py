@@ -13,6 +13,8 @@ from e2e_ansible.engine.protocol import Cancel
 __all__ = ["interrupts"]
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_ONCE = "interrupted: ending the step, collecting logs, cleaning up; once more to leave all as it is"
+_AGAIN = "interrupted again: everything is left as it is"
 
 
 @contextmanager
@@ -25,20 +27,20 @@ def interrupts(cancel: Cancel, abandon: Cancel, tell: Callable[[str], None]) -> 
         yield
         return
 
-    def handle(number: int, frame: FrameType | None) -> None:
-        if cancel.is_set:
-            abandon.set()
-            text = "interrupted again: everything is left as it is"
-        else:
-            cancel.set()
-            text = (
-                "interrupted: ending the step, collecting logs, cleaning up; once more to leave all as it is"
-            )
-        # not from here: a listener may hold its lock in this very thread
-        threading.Thread(target=tell, args=(text,), daemon=True).start()
+    heard: list[int] = []
 
-    heard = [number for number in _SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
-    before = {number: signal.signal(number, handle) for number in heard}
+    def handle(number: int, frame: FrameType | None) -> None:
+        again = bool(heard) or cancel.is_set
+        heard.append(number)
+        # not from here: this very thread may hold the lock of a listener, or that of the cancel for which it waits
+        threading.Thread(target=act, args=(again,), daemon=True).start()
+
+    def act(again: bool) -> None:
+        (abandon if again else cancel).set()
+        tell(_AGAIN if again else _ONCE)
+
+    taken = [number for number in _SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, handle) for number in taken}
     try:
         yield
     finally:

@@ -13,7 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from e2e_ansible.engine.event import Event
 from e2e_ansible.errors import HarnessError
-from e2e_ansible.judge.record import Entry
+from e2e_ansible.judge.entry import Entry
 from e2e_ansible.judge.step import Events
 from e2e_ansible.run.unreadable import unreadable
 
@@ -64,6 +64,14 @@ class EventLog:
         head = f'{{"step":{json.dumps(step)},"attempt":{attempt},"event":'
         with self._lock:
             write_line(self._descriptor, f"{head}{event.line()}}}\n")
+
+    def sync(self) -> None:
+        """See that all of it is on the disk, before a journal tells of an end that rests on it.
+
+        Raises:
+            OSError: it is not.
+        """
+        os.fdatasync(self._descriptor)
 
     def close(self) -> None:
         """Close the file."""

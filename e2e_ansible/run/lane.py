@@ -59,6 +59,15 @@ class Lanes:
         return Lane(f"{self.token}/{number}", environment, self, self.gone)
 
     @contextmanager
+    def one(self) -> Iterator[Lane]:
+        """A new line, which ends with the block."""
+        lane = self.lane()
+        try:
+            yield lane
+        finally:
+            lane.end()
+
+    @contextmanager
     def borrowed(self, own: Lane) -> Iterator[Borrowed]:
         """Lines for items that run at once: `own` and as many more as it takes, which end with the last item."""
         borrowed = Borrowed(self, [own])

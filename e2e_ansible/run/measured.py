@@ -10,9 +10,9 @@ from e2e_ansible.analysis.series import SeriesSet
 from e2e_ansible.analysis.soak_analysis import to_compare
 from e2e_ansible.judge.result import RunResult
 from e2e_ansible.run.folder import RunFolder
+from e2e_ansible.run.numbers import numbers, step_name, verdicts
 from e2e_ansible.run.reading import read_run
 from e2e_ansible.run.soak_numbers import is_soak, read_soak
-from e2e_ansible.run.test_numbers import numbers, step_name, verdicts
 
 __all__ = ["Measured", "measure", "measured", "suite_name"]
 

@@ -13,7 +13,7 @@ from e2e_ansible.analysis.load_series import why_not_counted
 from e2e_ansible.analysis.rule import Outcome, Rule
 from e2e_ansible.analysis.series import SeriesSet
 from e2e_ansible.judge.result import RunResult
-from e2e_ansible.run.test_numbers import Numbers, load_words, step_name
+from e2e_ansible.run.numbers import Numbers, load_words, step_name
 
 __all__ = ["PastLoad", "PastLoads"]
 

@@ -5,20 +5,37 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 from e2e_ansible.compile.plan import Plan
 from e2e_ansible.errors import InfrastructureError
 from e2e_ansible.providers.base import Provider
 from e2e_ansible.providers.libvirt.virsh import default_uri
-from e2e_ansible.run.database import unmet_databases
+from e2e_ansible.run.context import RunOptions
+from e2e_ansible.run.database import unmet_connections, unmet_versions
+from e2e_ansible.run.quota import refuse_larger
+from e2e_ansible.run.together import check_together
 from e2e_ansible.suite.model import Requirements
 
-__all__ = ["check_provider", "check_requirements", "unmet"]
+__all__ = ["check_plans", "check_provider", "check_requirements", "unmet"]
 
 _GIB = 1024**3
 _LIBVIRT_SECONDS = 15
+
+
+def check_plans(plans: Sequence[Plan], options: RunOptions) -> None:
+    """Look at what can be known where plans are made: whether tests are too large, and the versions of PostgreSQL.
+
+    They need not be run there; a laptop may plan for AWX. Nodes elsewhere cost this machine nothing and get no packages
+    from it, so nothing of it is held against them; a budget that was said counts for all. What memory is free, whether
+    a provider is ready and where a connection is said, only a run can look at.
+
+    Raises:
+        UsageError, InfrastructureError: as `refuse_larger` and `check_requirements`, with all that is to be said.
+    """
+    check_together(partial(refuse_larger, plans, options), partial(_refuse, unmet_versions(plans)))
 
 
 def check_requirements(plans: Sequence[Plan], disk: Path) -> None:
@@ -27,11 +44,18 @@ def check_requirements(plans: Sequence[Plan], disk: Path) -> None:
     Raises:
         InfrastructureError: something is missing; the message has every missing thing of every test.
     """
-    lines = [f"test {plan.name}: {text}" for plan in plans for text in unmet(plan.requirements, disk)]
-    lines += unmet_databases(plans)
-    if lines:
+    lines = [
+        f"{plan.source}: test {plan.name}: {text}"
+        for plan in plans
+        for text in unmet(plan.requirements, disk)
+    ]
+    _refuse([*lines, *unmet_versions(plans), *unmet_connections(plans)])
+
+
+def _refuse(lines: Iterable[str]) -> None:
+    if missing := "\n".join(lines):
         raise InfrastructureError(
-            "this machine does not have what the suite requires:\n" + "\n".join(lines),
+            f"this machine does not have what the suite requires:\n{missing}",
             hint="nothing was started",
         )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from e2e_ansible.compile.plan import Plan
@@ -24,7 +25,7 @@ from e2e_ansible.run.folder import Manifest, ManifestTest, RunFolder
 from e2e_ansible.run.journal import read_journal
 from e2e_ansible.run.plan_folder import check_content, read_whole_plan
 from e2e_ansible.run.results import read_test
-from e2e_ansible.run.schedule import Job
+from e2e_ansible.run.schedule import INTERRUPTED, Job
 from e2e_ansible.run.scratch import remove_scratch
 from e2e_ansible.run.session import carry_out, test_job, writing
 
@@ -36,11 +37,12 @@ Recompile = Callable[[Sequence[ManifestTest]], Sequence[Plan]]
 
 @dataclass(frozen=True)
 class _Left:
-    """One test of the run; `plan` is None when nothing is left to do of it."""
+    """One test of the run; `plan` is None when nothing is left to do of it. `left_out`: why it was never begun."""
 
     test: ManifestTest
     plan: Plan | None = None
     before: Before | None = None
+    left_out: str = ""
 
 
 def resume_run(
@@ -107,7 +109,9 @@ def _of_test(run: RunFolder, manifest: Manifest, test: ManifestTest) -> _Left:
     folder = run.test(test.folder)
     begun = folder.journal.exists()
     record = records(read_journal(folder.journal))
-    if record.over or (manifest.ended is not None and not begun):
+    if manifest.ended is not None and not begun:
+        return _Left(test, left_out=manifest.left_out.get(test.folder, INTERRUPTED))
+    if record.over:
         return _Left(test)
     plan = read_whole_plan(folder.plan, of_a_run=True)
     if record.plan_hash and record.plan_hash != plan.hash:
@@ -176,7 +180,8 @@ def _job(context: RunContext, run: RunFolder, left: _Left) -> Job:
     """What is left to do of a test; one that has ended gives the result that it had."""
     if left.plan is None:
         folder = run.test(left.test.folder)
-        return Job(left.test.name, 0, lambda: read_test(folder, left.test.folder))
+        read = partial(read_test, folder, left.test.folder)
+        return Job(left.test.name, 0, read, ended=True, left_out=left.left_out)
     return test_job(context, left.plan, left.test, run, left.before)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from e2e_ansible.engine.protocol import Cancel
@@ -11,7 +12,7 @@ from e2e_ansible.errors import HarnessError, InfrastructureError, UsageError
 from e2e_ansible.judge.result import TestResult
 from e2e_ansible.quota.amounts import Amounts, Budget, total
 from e2e_ansible.quota.gate import Gate
-from e2e_ansible.quota.ledger import Claim
+from e2e_ansible.quota.reservation import Claim
 from e2e_ansible.verdict import Verdict
 
 __all__ = ["INTERRUPTED", "STOPPED", "Done", "Job", "run_jobs", "within_budget"]
@@ -29,7 +30,8 @@ class Job:
     """One test: how many nodes it makes, and how to run it.
 
     `claim` is what it takes from the quota of the machine. `refuse` makes the result of a test that could not be run,
-    or whose thread died of an error.
+    or whose thread died of an error. One that has `ended` has its result already, and `run` only reads it. What is
+    `left_out` already, for this reason, stays so and is not run.
     """
 
     name: str
@@ -37,6 +39,8 @@ class Job:
     run: Callable[[], TestResult]
     claim: Claim | None = None
     refuse: Callable[[Exception], TestResult] | None = None
+    ended: bool = False
+    left_out: str = ""
 
     @property
     def amounts(self) -> Amounts:
@@ -62,7 +66,7 @@ def within_budget(sizes: Sequence[tuple[str, Amounts]], budget: Budget, *, whose
         f"{name} needs {', '.join(lacks)}" for name, amounts in sizes if (lacks := budget.lacks(amounts))
     ]
     if large:
-        raise UsageError(f"larger than {whose}: {'; '.join(large)}", hint=hint)
+        raise UsageError("\n".join([f"larger than {whose}:", *large]), hint=hint)
 
 
 def run_jobs(
@@ -100,7 +104,10 @@ class _Schedule:
 
     def run(self) -> Done:
         """All of them, to their results."""
-        self.waiting = list(range(len(self.jobs)))
+        self.left_out = {index: job.left_out for index, job in enumerate(self.jobs) if job.left_out}
+        self.waiting = sorted(
+            (index for index in range(len(self.jobs)) if index not in self.left_out), key=self._waits
+        )
         try:
             while self.waiting or self.running:
                 self._begin()
@@ -112,20 +119,27 @@ class _Schedule:
 
     def _begin(self) -> None:
         """Begin what may begin, in order."""
-        while self.waiting and not self.cancel.is_set and self._fits(self.jobs[self.waiting[0]]):
+        while self.waiting and self._fits(self.jobs[self.waiting[0]]):
             index = self.waiting[0]
+            if self.cancel.is_set and not self.jobs[index].ended:
+                return
             job = self.jobs[index]
             try:
                 if not self._has_turn(job):
                     return
                 act = job.run
-            except InfrastructureError as error:
+            except Exception as error:  # those that run come to their results all the same
                 if job.refuse is None:
                     raise
                 act = _refusal(job.refuse, error)
             self.asking = False
             self.waiting.pop(0)
             self.running[self.pool.submit(act)] = index
+
+    def _waits(self, index: int) -> bool:
+        """Whether it may have to wait: one that goes on with what it has does not, and others may wait for it."""
+        claim = self.jobs[index].claim
+        return self.gate is None or claim is None or not self.gate.has_taken_over(claim)
 
     def _has_turn(self, job: Job) -> bool:
         if self.gate is None or job.claim is None:
@@ -166,15 +180,17 @@ class _Schedule:
         if self.waiting and (self.cancel.is_set or failed):
             self._withdraw()
             reason = INTERRUPTED if self.cancel.is_set else STOPPED
-            self.left_out |= dict.fromkeys(self.waiting, reason)
-            self.waiting = []
+            ended = [index for index in self.waiting if self.jobs[index].ended]
+            self.left_out |= {index: reason for index in self.waiting if index not in ended}
+            self.waiting = ended
 
     def _withdraw(self) -> None:
         """Whoever will not begin waits no more."""
         claim = self.jobs[self.waiting[0]].claim if self.waiting and self.asking else None
         self.asking = False
         if self.gate is not None and claim is not None:
-            self.gate.withdraw(claim)
+            with suppress(InfrastructureError):  # it goes with this process
+                self.gate.withdraw(claim)
 
 
 def _refusal(refuse: Callable[[Exception], TestResult], error: Exception) -> Callable[[], TestResult]:

@@ -29,12 +29,14 @@ from e2e_ansible.run.interrupts import interrupts
 from e2e_ansible.run.journal import read_journal
 from e2e_ansible.run.plan_folder import write_plan
 from e2e_ansible.run.quota import claim_of, open_gate, refuse_larger
+from e2e_ansible.run.refusal import refused
 from e2e_ansible.run.reports import write_reports
 from e2e_ansible.run.requirements import check_provider, check_requirements
 from e2e_ansible.run.results import run_result
 from e2e_ansible.run.schedule import Done, Job, run_jobs
 from e2e_ansible.run.scratch import environment, scratch_folder, scratch_path
-from e2e_ansible.run.test_run import refused, run_test
+from e2e_ansible.run.together import check_together
+from e2e_ansible.run.workflow_run import run_test
 
 __all__ = ["carry_out", "new_manifest", "prepare", "run_plans", "run_started", "test_job", "writing"]
 
@@ -54,10 +56,12 @@ def prepare(
         UsageError: a test needs more than a budget has, or a provider that cannot be driven.
         InfrastructureError: a requirement is not met, or the folder cannot be made; nothing was started.
     """
-    refuse_larger(plans, options)
-    for name in sorted({plan.provider for plan in plans if plan.nodes}):
-        check_provider(provider(name))
-    check_requirements(plans, runs)
+    names = sorted({plan.provider for plan in plans if plan.nodes})
+    check_together(
+        partial(refuse_larger, plans, options),
+        *(partial(_check_named, name, provider) for name in names),
+        partial(check_requirements, plans, runs),
+    )
     folder = RunFolder.create(runs, now=time.time())
     manifest = new_manifest(plans, folder, options)
     with writing(folder):
@@ -67,6 +71,10 @@ def prepare(
             make_private(path.path)
             write_plan(plan, path.plan)
     return folder
+
+
+def _check_named(name: str, provider: Callable[[str], Provider]) -> None:
+    check_provider(provider(name))
 
 
 def run_plans(
@@ -111,7 +119,7 @@ def test_job(
         plan.name,
         len(plan.nodes),
         partial(run_test, *of_it, before),
-        claim_of(folder.run_id, plan, test),
+        claim_of(folder, plan, test),
         partial(refused, *of_it),
     )
 

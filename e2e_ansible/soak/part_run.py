@@ -13,7 +13,7 @@ from e2e_ansible.run.context import RunContext
 from e2e_ansible.run.folder import ManifestTest, TestFolder
 from e2e_ansible.run.results import read_test
 from e2e_ansible.run.resume import needs_nodes
-from e2e_ansible.run.test_run import run_test
+from e2e_ansible.run.workflow_run import run_test
 from e2e_ansible.soak.course import Course
 from e2e_ansible.soak.folder import SoakFolder
 from e2e_ansible.soak.pack import is_packed, unpacked

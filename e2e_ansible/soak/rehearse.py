@@ -4,20 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from e2e_ansible.compile.bounds import most_seconds
 from e2e_ansible.compile.plan import Plan
 from e2e_ansible.engine.event import Event
 from e2e_ansible.engine.protocol import Cancel, Outcome, PlayRequest
 from e2e_ansible.errors import HarnessError
-from e2e_ansible.judge.record import (
-    CleanUpEnded,
-    Entry,
-    Resumed,
-    StepOmitted,
-    TestEnded,
-    TestRecord,
-    TestStarted,
-    fold_entry,
-)
+from e2e_ansible.judge.entry import CleanUpEnded, Entry, Resumed, StepOmitted, TestEnded, TestStarted
+from e2e_ansible.judge.record import TestRecord, fold_entry
 from e2e_ansible.judge.result import TestResult
 from e2e_ansible.judge.soak import REHEARSED
 from e2e_ansible.judge.step import judge_step
@@ -27,7 +20,7 @@ from e2e_ansible.run.begun import Before
 from e2e_ansible.run.context import RunContext
 from e2e_ansible.run.folder import ManifestTest, TestFolder, write_private
 from e2e_ansible.run.journal import Journal
-from e2e_ansible.run.test_run import started
+from e2e_ansible.run.workflow_run import started
 from e2e_ansible.verdict import Verdict
 
 __all__ = ["NoEngine", "rehearse", "rehearsed"]
@@ -99,7 +92,7 @@ def _go(
             continue
         context.tell(
             notice.StepStarted(
-                at=context.now(), test=plan.name, step=step.id, deadline_seconds=step.deadline_seconds
+                at=context.now(), test=plan.name, step=step.id, deadline_seconds=most_seconds(plan, step)
             )
         )
         left = StepOmitted(at=context.now(), step=step.id, reason=REHEARSED)

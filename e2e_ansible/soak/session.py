@@ -209,7 +209,7 @@ def _through_gate(soak: Soak, gate: Gate | None) -> None:
     if gate is None:
         _loop(soak, lambda: True)
         return
-    claim = claim_of(soak.folder.run.run_id, next(iter(soak.course.plans().values())), _entry(soak))
+    claim = claim_of(soak.folder.run, next(iter(soak.course.plans().values())), _entry(soak))
     gate.take_over([claim])
     try:
         _loop(soak, lambda: gate.may_begin(claim))

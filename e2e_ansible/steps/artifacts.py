@@ -12,7 +12,7 @@ from e2e_ansible.steps.base import CompileContext, Unsafe
 from e2e_ansible.steps.stroppy_install import stroppy_source
 from e2e_ansible.suite.model import StepOptions
 
-__all__ = ["SECONDS", "ArtifactOptions", "from_image", "task"]
+__all__ = ["SECONDS", "ArtifactOptions", "about", "from_image", "task"]
 
 SECONDS = 1800
 _LOCAL = "local"
@@ -38,6 +38,14 @@ class ArtifactOptions(StepOptions):
         if self.artifact != "packages" and self.packages:
             raise ValueError(f"packages are for artifact: packages, and this is {self.artifact}")
         return self
+
+
+def about(options: ArtifactOptions) -> str:
+    """What it is called where a step has no words of its own."""
+    if options.artifact == "stroppy":
+        return "Stroppy"
+    first, *others = options.packages
+    return f"{first} and {len(others)} more" if len(others) > 2 else ", ".join(options.packages)
 
 
 def from_image(context: CompileContext) -> bool:

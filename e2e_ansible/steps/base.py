@@ -96,6 +96,10 @@ class StepType(ABC, Generic[Options]):
     summary: ClassVar[str]
     options: ClassVar[type[StepOptions]]
 
+    def about(self, options: Options) -> str:
+        """What it does, in few words, for a step with neither a name nor a description; '' if its type says it."""
+        return ""
+
     def node_names(self, options: Options) -> Sequence[tuple[str, str]]:
         """Nodes named by the options, as (field, node) pairs; they are checked against the test's nodes."""
         target = getattr(options, "target_node", None)
@@ -116,6 +120,10 @@ class StepType(ABC, Generic[Options]):
 
         `folder` is that of the suite.
         """
+        return ()
+
+    def file_names(self, options: Options) -> Sequence[tuple[tuple[str | int, ...], str]]:
+        """Files beside the suite named by the options, as (place, name) pairs; each must be there."""
         return ()
 
     def site_names(self, options: Options) -> Sequence[tuple[str, str]]:

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from e2e_ansible.errors import UsageError
 from e2e_ansible.steps.base import CompileContext, CompiledStep, Play, StepType, play
 from e2e_ansible.steps.deploy import admin_ui_plays, patroni_plays, postgresql_plays
 from e2e_ansible.steps.judgement import TRANSIENT_RETRIES, Judgement
@@ -29,6 +30,17 @@ _OF_THE_CLUSTER: Mapping[str, Callable[[CompileContext], Iterable[Play]]] = {
     "proxy": proxy_plays,
     "exporter": exporter_plays,
     "admin_ui": admin_ui_plays,
+}
+#: What they are called where a step has no words of its own.
+_TITLES: Mapping[str, str] = {
+    "postgresql": "PostgreSQL",
+    "patroni": "Patroni",
+    "backup": "backups",
+    "proxy": "HAProxy",
+    "exporter": "exporters of metrics",
+    "admin_ui": "admin UI",
+    "stroppy": "Stroppy",
+    "redis": "Redis",
 }
 #: Services that are the database itself: with them it can be written to.
 _DATABASES = frozenset({"postgresql", "patroni"})
@@ -53,6 +65,10 @@ class Install(StepType[InstallOptions]):
     )
     options = InstallOptions
 
+    def about(self, options: InstallOptions) -> str:
+        """Its service."""
+        return _TITLES.get(options.service, options.service)
+
     def target_names(self, options: InstallOptions) -> Sequence[tuple[str, str]]:
         """Where it goes, also when that goes without saying."""
         usual: tuple[str, ...] = _USUAL.get(options.service, ())
@@ -66,8 +82,18 @@ class Install(StepType[InstallOptions]):
         return [] if said else [("service", how)]
 
     def compile(self, options: InstallOptions, context: CompileContext) -> CompiledStep:
-        """The plays of the service, each on those of its nodes that are wanted."""
+        """The plays of the service, each on those of its nodes that are wanted.
+
+        Raises:
+            UsageError: none of its nodes is wanted, so nothing would be installed.
+        """
         plays = _plays(options, context)
+        if not plays:
+            where = ", ".join(options.targets or ())
+            raise UsageError(
+                f"{options.service} is not installed on {where or 'any node'}: nothing would be done",
+                hint="leave out targets, or name nodes with a database",
+            )
         hosts = {host for each in plays for host in _hosts(each)}
         return CompiledStep(
             plays=plays,

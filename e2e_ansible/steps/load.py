@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from ipaddress import IPv6Address
 from math import ceil
 from typing import Any
 
@@ -18,7 +19,14 @@ from e2e_ansible.steps.targets import nodes_with
 from e2e_ansible.suite.model import StepOptions
 from e2e_ansible.verdict import Cause
 
-__all__ = ["CONTROLLER", "LoadLimits", "LoadStepOptions", "LoadTask", "load_step", "place_of"]
+__all__ = [
+    "CONTROLLER",
+    "LoadLimits",
+    "LoadStepOptions",
+    "LoadTask",
+    "load_step",
+    "place_of",
+]
 
 CONTROLLER = "controller"
 _CLIENT = "client"
@@ -29,7 +37,7 @@ _USER = "e2e"
 _LATER_SECONDS = 30  # what a tool takes beside its load: to connect, to end
 _AROUND_SECONDS = 60  # what the play takes beside its tools
 _CREATE_SECONDS = 60
-_ADDRESS = re.compile(r"([A-Za-z0-9][A-Za-z0-9_.-]*):(\d{1,5})")
+_ADDRESS = re.compile(r"([A-Za-z0-9][A-Za-z0-9_.-]*|\[[0-9A-Fa-f:.]+\]):(\d{1,5})")
 _DATABASE_NAME = r"^[a-z_][a-z0-9_]{0,62}$"
 _SUITE_FOLDER = "{{ lookup('ansible.builtin.env', 'E2E_SUITE_FOLDER', default=playbook_dir) }}"
 
@@ -60,7 +68,7 @@ class LoadStepOptions(StepOptions):
     via: str = Field(
         _HOSTS,
         description="hosts: all database nodes, of which the one that takes writes is used; proxy: HAProxy on port "
-        "5000 of them; or HOST:PORT",
+        "5000 of them; or HOST:PORT, an IPv6 address in brackets",
     )
     database: str = Field(
         "load",
@@ -79,9 +87,9 @@ class LoadStepOptions(StepOptions):
     @field_validator("via")
     @classmethod
     def _known_way(cls, value: str) -> str:
-        found = _ADDRESS.fullmatch(value)
-        if value not in (_HOSTS, _PROXY) and not (found and 0 < int(found[2]) <= _LAST_PORT):
-            raise ValueError(f"{value!r} is neither {_HOSTS} nor {_PROXY} nor HOST:PORT, such as n11:5000")
+        if value not in (_HOSTS, _PROXY) and _place(value) is None:
+            text = f"{value!r} is neither {_HOSTS} nor {_PROXY} nor HOST:PORT, such as n11:5000 or [fd00::1]:6432"
+            raise ValueError(text)
         return value
 
 
@@ -195,8 +203,8 @@ def _database(options: LoadStepOptions, context: CompileContext) -> dict[str, An
     """What `load/address.py` makes an address of."""
     if connection := _connection(context):
         return {"connection": dict(connection)}
-    if found := _ADDRESS.fullmatch(options.via):
-        return _at([found[1]], int(found[2]), options)
+    if found := _place(options.via):
+        return _at([found[0]], found[1], options)
     nodes = _nodes(context)
     if not nodes:
         raise UsageError(
@@ -205,6 +213,20 @@ def _database(options: LoadStepOptions, context: CompileContext) -> dict[str, An
     if options.via == _PROXY and not getattr(context.parameters, "proxy", None):
         raise UsageError("via: proxy needs one", hint="write proxy: haproxy in the parameters of this test")
     return _at(nodes, _PROXY_PORT if options.via == _PROXY else _PORT, options)
+
+
+def _place(text: str) -> tuple[str, int] | None:
+    """Host and port of HOST:PORT, an IPv6 address without its brackets; None of anything else."""
+    found = _ADDRESS.fullmatch(text)
+    if found is None or not 0 < int(found[2]) <= _LAST_PORT:
+        return None
+    host = found[1]
+    if not host.startswith("["):
+        return host, int(found[2])
+    try:
+        return str(IPv6Address(host[1:-1])), int(found[2])
+    except ValueError:
+        return None
 
 
 def _at(hosts: Sequence[str], port: int, options: LoadStepOptions) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from pydantic import Field
 
-from e2e_ansible.steps.artifacts import SECONDS, ArtifactOptions, task
+from e2e_ansible.steps.artifacts import SECONDS, ArtifactOptions, about, task
 from e2e_ansible.steps.base import CompileContext, CompiledStep, StepType, play
 from e2e_ansible.steps.judgement import Replay
 from e2e_ansible.steps.targets import nodes_of
@@ -29,6 +29,10 @@ class LoadArtifact(StepType[LoadArtifactOptions]):
     name = "load_artifact"
     summary = "Copy the load generator or packages from the controller to nodes"
     options = LoadArtifactOptions
+
+    def about(self, options: LoadArtifactOptions) -> str:
+        """Its artifact."""
+        return about(options)
 
     def target_names(self, options: LoadArtifactOptions) -> Sequence[tuple[str, str]]:
         """The targets."""

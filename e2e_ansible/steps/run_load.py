@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Annotated
 
 from pydantic import Field
 
 from e2e_ansible.errors import UsageError
 from e2e_ansible.load.registry import load_tools
-from e2e_ansible.names import suggestion
+from e2e_ansible.names import nearest
 from e2e_ansible.steps.base import CompileContext, CompiledStep, StepType
 from e2e_ansible.steps.load import LoadStepOptions, LoadTask, load_step
 from e2e_ansible.suite.model import Name
+from e2e_ansible.suite.parameters import Parameters
 
 __all__ = ["RunLoad", "RunLoadOptions"]
 
@@ -59,9 +61,23 @@ class RunLoad(StepType[RunLoadOptions]):
     summary = "Load the database with a tool of your own, and hold what it measured against limits"
     options = RunLoadOptions
 
+    def about(self, options: RunLoadOptions) -> str:
+        """The tool, and what it does if that is said."""
+        return f"{options.tool}: {options.workload}" if options.workload else options.tool
+
     def target_names(self, options: RunLoadOptions) -> Sequence[tuple[str, str]]:
         """Where it runs, if that is said."""
         return options.places
+
+    def wrong_options(
+        self, options: RunLoadOptions, parameters: Parameters, folder: Path
+    ) -> Sequence[tuple[tuple[str | int, ...], str, str]]:
+        """A tool whose output nothing here can read."""
+        return [] if options.tool in load_tools() else [(("tool",), *_unknown(options.tool))]
+
+    def file_names(self, options: RunLoadOptions) -> Sequence[tuple[tuple[str | int, ...], str]]:
+        """What is copied."""
+        return [(("copies", name), file) for name, file in options.copies.items()]
 
     def compile(self, options: RunLoadOptions, context: CompileContext) -> CompiledStep:
         """Its command.
@@ -70,8 +86,8 @@ class RunLoad(StepType[RunLoadOptions]):
             UsageError: nothing here can read its output.
         """
         if options.tool not in load_tools():
-            hint = suggestion(options.tool, load_tools()) or "a tool of the suite needs --allow-plugins"
-            raise UsageError(f"there is no load tool named {options.tool!r}", hint=hint)
+            text, hint = _unknown(options.tool)
+            raise UsageError(text, hint=hint)
         task = LoadTask(
             name=f"Run {options.tool}",
             tool=options.tool,
@@ -84,3 +100,15 @@ class RunLoad(StepType[RunLoadOptions]):
             keep=options.keep,
         )
         return load_step(options, context, [task])
+
+
+def _unknown(tool: str) -> tuple[str, str]:
+    """That there is no such tool, and what to do."""
+    known = load_tools()
+    near = nearest(tool, known)
+    hint = (
+        f"did you mean {near!r}?"
+        if near
+        else f"known: {', '.join(sorted(known))}; one of the suite needs --allow-plugins"
+    )
+    return f"there is no load tool named {tool!r}", hint

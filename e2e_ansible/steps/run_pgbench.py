@@ -20,10 +20,8 @@ _INIT_SECONDS, _INIT_SECONDS_PER_SCALE = 120, 2
 _SECONDS_OF_TRANSACTIONS = 3600
 _REDUCER = "pgbench_reduce.py"
 _RUN = "run.sh"
-#: So that a server that is gone without a word is noticed.
-_CONNECTION = (
-    "dbname='@DATABASE@' keepalives_idle=5 keepalives_interval=2 keepalives_count=3 tcp_user_timeout=10000"
-)
+#: So that a server that is gone without a word is noticed. Where it is, is in the environment: a name may be any text.
+_CONNECTION = "keepalives_idle=5 keepalives_interval=2 keepalives_count=3 tcp_user_timeout=10000"
 
 Script = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_./-]*$", max_length=200)]
 
@@ -96,9 +94,17 @@ class RunPgbench(StepType[RunPgbenchOptions]):
     summary = "Load the database with pgbench, and hold what it measured against limits"
     options = RunPgbenchOptions
 
+    def about(self, options: RunPgbenchOptions) -> str:
+        """Its workload."""
+        return options.workload
+
     def target_names(self, options: RunPgbenchOptions) -> Sequence[tuple[str, str]]:
         """Where it runs, if that is said."""
         return options.places
+
+    def file_names(self, options: RunPgbenchOptions) -> Sequence[tuple[tuple[str | int, ...], str]]:
+        """Its scripts."""
+        return [(("scripts", number), name) for number, name in enumerate(options.scripts)]
 
     def compile(self, options: RunPgbenchOptions, context: CompileContext) -> CompiledStep:
         """Its tables, if asked for, then its load."""

@@ -31,7 +31,14 @@ _LOADING_SECONDS, _LOADING_SECONDS_PER_SCALE = 300, 60
 _SECONDS_OF_ITERATIONS = 3600
 _SECRETS = ("authPassword", "authToken")
 _START = "stroppy_load.py"
-MODULES = ("stroppy_catalogue", "stroppy_words", "stroppy_otlp", "stroppy_series", "stroppy_program")
+MODULES = (
+    "deadline",
+    "stroppy_catalogue",
+    "stroppy_words",
+    "stroppy_otlp",
+    "stroppy_series",
+    "stroppy_program",
+)
 #: The modules lie side by side on the node, and call each other as they do here.
 STARTER = """\
 import sys, types
@@ -126,6 +133,10 @@ class RunStroppy(StepType[RunStroppyOptions]):
     summary = "Load the database with Stroppy, and hold what it measured against limits"
     options = RunStroppyOptions
 
+    def about(self, options: RunStroppyOptions) -> str:
+        """Its workload."""
+        return options.workload
+
     def target_names(self, options: RunStroppyOptions) -> Sequence[tuple[str, str]]:
         """Where it runs, if that is said."""
         return options.places
@@ -136,6 +147,10 @@ class RunStroppy(StepType[RunStroppyOptions]):
         """What the program itself would not take, when it was made on this machine before."""
         told = _catalogue(parameters, folder) if not options.binary else None
         return problems(_request(options, ""), told) if told else ()
+
+    def file_names(self, options: RunStroppyOptions) -> Sequence[tuple[tuple[str | int, ...], str]]:
+        """Its configuration."""
+        return [(("config",), options.config)] if options.config else []
 
     def compile(self, options: RunStroppyOptions, context: CompileContext) -> CompiledStep:
         """One task: a program that asks Stroppy what it is, and runs it."""

@@ -54,7 +54,7 @@ class _Past:
 
     def ended(self, step: TypedStep) -> None:
         """The step is over, if it was run at all."""
-        name, register = _text(step, "name"), _text(step, "register")
+        name, register = step.text("name"), step.text("register")
         if name:
             self.names[name] = None
         if register and step.value.get("when") is None:
@@ -84,11 +84,11 @@ class _Walk:
         self._look(step, past)
         if step.parts:
             self._composite(step, past)
-        elif _is_true(step, "background"):
-            past.running[_text(step, "name") or f"/{id(step)}"] = step
+        elif step.says("background"):
+            past.running[step.text("name") or f"/{id(step)}"] = step
         else:
             past.ended(step)
-        if register := _text(step, "register"):
+        if register := step.text("register"):
             self.seen[register] = None
 
     def _graph(self, steps: Sequence[TypedStep], behind: Sequence[frozenset[int]], past: _Past) -> None:
@@ -105,7 +105,7 @@ class _Walk:
 
     def _composite(self, step: TypedStep, past: _Past) -> None:
         inner, body = past.copy(), step.parts.get("steps", ())
-        if _is_true(step, "parallel"):
+        if step.says("parallel"):
             for branch in body:
                 alone = past.copy()
                 self.sequence([branch], alone)
@@ -119,7 +119,7 @@ class _Walk:
             final = _Past(dict(past.registers), dict(names), dict(past.running))
             self.sequence(step.parts.get(key, ()), final)
             names |= final.names
-        certain = {} if _text(step, "on_rescue") == "continue" else inner.registers
+        certain = {} if step.text("on_rescue") == "continue" else inner.registers
         if step.value.get("when") is None:
             past.registers |= certain | final.registers
         past.names |= names
@@ -131,7 +131,7 @@ class _Walk:
                 self._reference(reference, value, past)
         self._condition(step, past)
         waits = step.value.get("for")
-        if waits is not None and isinstance(waits.data, list) and _text(step, "step") == "wait":
+        if waits is not None and isinstance(waits.data, list) and step.text("step") == "wait":
             for item in waits.data:
                 self._wait(item, past)
 
@@ -183,13 +183,3 @@ def _own_strings(step: TypedStep) -> Iterator[tuple[Value, str]]:
     for key, item in data.items() if isinstance(data, dict) else ():
         if key not in step.parts:
             yield from strings(item)
-
-
-def _text(step: TypedStep, key: str) -> str:
-    found = step.value.get(key)
-    return found.data if found is not None and isinstance(found.data, str) else ""
-
-
-def _is_true(step: TypedStep, key: str) -> bool:
-    found = step.value.get(key)
-    return found is not None and found.data is True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import typing
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,7 +13,8 @@ from pydantic.fields import FieldInfo
 
 from e2e_ansible.names import suggestion
 from e2e_ansible.suite.findings import Findings
-from e2e_ansible.suite.value import Place, Value, child, shown
+from e2e_ansible.suite.part import WrongPart
+from e2e_ansible.suite.value import Place, Value, at, child, shown
 
 __all__ = ["Subject", "complain", "field_names"]
 
@@ -49,7 +51,16 @@ _LENGTHS = {
 }
 _YES_OR_NO = {"yes": "true", "on": "true", "true": "true", "no": "false", "off": "false", "false": "false"}
 _SHORT = 60
+#: In place of these people write text, such as 10ms; what the field is for says the unit.
+_NEED_WORDS = frozenset({"a number", "a whole number", "a mapping"})
+_WRITTEN = {"a whole number": r"-?\d{1,12}", "a number": r"-?\d{1,12}(\.\d{1,12})?"}
 _NAME_RULE = "a name begins with a letter or digit and has only letters, digits, '_', '.' and '-', at most 80"
+#: What the beginning of a pattern means for a person.
+_RULES = {
+    "^[A-Za-z0-9][": _NAME_RULE,
+    "^[A-Za-z_][": "it begins with a letter or '_' and has only letters, digits and '_'",
+    "^[a-z][a-z0-9_]": "it begins with a small letter and has only small letters, digits and '_'",
+}
 
 
 @dataclass(frozen=True)
@@ -73,6 +84,7 @@ class _Fault:
 
     @property
     def label(self) -> str:
+        """How a sentence names it."""
         names = repr(".".join(part for part in self.path if isinstance(part, str)))
         last = self.path[-1]
         return f"item {last + 1} of {names}" if isinstance(last, int) else names
@@ -129,7 +141,13 @@ def _complain(fault: _Fault, root: Value, subject: Subject, findings: Findings) 
     elif kind == "extra_forbidden":
         _unknown_key(fault, root, subject, findings)
     elif fault.key_is_wrong:
-        findings.add(_key_place(root, fault.path), f"{shown(str(fault.path[-1]))} is not a name", _NAME_RULE)
+        rule = _rule(fault.errors[0].get("ctx", {}).get("pattern", ""))
+        text = f"{shown(str(fault.path[-1]))} is not a name"
+        findings.add(_key_place(root, fault.path), text, rule or _NAME_RULE)
+    elif isinstance(part := _reason(fault), WrongPart):
+        path = (*fault.path, *part.path)
+        place = _key_place(root, path) if part.of_key else at(root, path)
+        findings.add(place, f"{fault.label}: {part}", part.hint)
     else:
         message, hint = _sentence(fault, subject)
         findings.add(fault.value, message, hint)
@@ -163,7 +181,10 @@ def _sentence(fault: _Fault, subject: Subject) -> tuple[str, str]:
         item = next(item for item in fault.errors if item["type"] not in _KINDS)
         return _other_sentence(item, fault, subject)
     label = fault.label if fault.path else subject.what
-    return f"{label} must be {_either(kinds)}, not {given}", _kind_hint(kinds, fault.value.data)
+    hint = _kind_hint(kinds, fault.value.data)
+    if not hint and isinstance(fault.value.data, str) and set(kinds) <= _NEED_WORDS:
+        hint = _description(subject.model, fault.path)
+    return f"{label} must be {_either(kinds)}, not {given}", hint
 
 
 def _kind_hint(kinds: Sequence[str], data: object) -> str:
@@ -171,6 +192,9 @@ def _kind_hint(kinds: Sequence[str], data: object) -> str:
         return "put it in quotes"
     if kinds == ["true or false"] and isinstance(data, str) and data.lower() in _YES_OR_NO:
         return f"write {_YES_OR_NO[data.lower()]}"
+    number = _WRITTEN.get(kinds[0]) if len(kinds) == 1 else None
+    if number and isinstance(data, str) and re.fullmatch(number, data):
+        return f"write {data} without quotes"
     if kinds == ["a list"] and isinstance(data, str) and 0 < len(data) <= _SHORT:
         return f"write {data.split()}"
     return ""
@@ -184,7 +208,7 @@ def _other_sentence(item: Mapping[str, Any], fault: _Fault, subject: Subject) ->
     if kind in {"literal_error", "enum"}:
         return f"{fault.label} must be {context['expected']}, not {given}", _nearest_choice(fault, subject)
     if kind == "string_pattern_mismatch":
-        rule = _NAME_RULE if context["pattern"].startswith("^[A-Za-z0-9][") else ""
+        rule = _rule(context["pattern"]) if context["pattern"].startswith("^[A-Za-z0-9][") else ""
         hint = rule or _description(subject.model, fault.path) or f"it must match {context['pattern']}"
         return f"{fault.label} cannot be {given}", hint
     if kind in _LENGTHS:
@@ -192,6 +216,16 @@ def _other_sentence(item: Mapping[str, Any], fault: _Fault, subject: Subject) ->
         return f"{fault.label} must have {words} {context[key]} {unit}{'s' if context[key] != 1 else ''}", ""
     reason = str(context["error"]) if "error" in context else str(item["msg"])
     return f"{fault.label if fault.path else subject.what}: {reason}", ""
+
+
+def _reason(fault: _Fault) -> object:
+    """What a validator raised, if it was one."""
+    return fault.errors[0].get("ctx", {}).get("error")
+
+
+def _rule(pattern: str) -> str:
+    """What a pattern asks for, in words; '' if there are none for it."""
+    return next((words for begin, words in _RULES.items() if pattern.startswith(begin)), "")
 
 
 def _either(words: Sequence[str]) -> str:
@@ -223,7 +257,7 @@ def _description(model: type[BaseModel], path: Sequence[Key]) -> str:
 
 
 def _field_at(model: type[BaseModel], path: Sequence[Key]) -> FieldInfo | None:
-    *outer, key = path or ("",)
+    *outer, key = tuple(part for part in path if isinstance(part, str)) or ("",)
     holder = _model_at(model, outer)
     if holder is None:
         return None
@@ -234,8 +268,10 @@ def _field_at(model: type[BaseModel], path: Sequence[Key]) -> FieldInfo | None:
 
 def _model_at(model: type[BaseModel], path: Sequence[Key]) -> type[BaseModel] | None:
     """The model that validates the mapping at a path; None when there is not exactly one."""
+    of_mapping = False
     for part in path:
-        if isinstance(part, int):
+        if isinstance(part, int) or of_mapping:
+            of_mapping = False
             continue
         info = next(
             (info for name, info in model.model_fields.items() if part in (info.alias or name, name)), None
@@ -243,8 +279,16 @@ def _model_at(model: type[BaseModel], path: Sequence[Key]) -> type[BaseModel] | 
         found = list(_models(info.annotation)) if info else []
         if len(found) != 1:
             return None
-        model = found[0]
+        model, of_mapping = found[0], _is_mapping(info.annotation) if info else False
     return model
+
+
+def _is_mapping(annotation: object) -> bool:
+    """Whether its models are values of a mapping, whose keys anybody may choose."""
+    origin = typing.get_origin(annotation)
+    if isinstance(origin, type) and issubclass(origin, Mapping):
+        return True
+    return any(_is_mapping(argument) for argument in typing.get_args(annotation))
 
 
 def _models(annotation: object) -> Iterator[type[BaseModel]]:

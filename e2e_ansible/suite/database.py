@@ -73,7 +73,8 @@ class _Linter:
         patroni = self.parameters.database == "patroni"
         for name, value in self.parameters.postgres_settings.items():
             wrong = wrong_setting(version, name, value, patroni=patroni)
-            if wrong is not None and "${" not in name:  # that is told already
+            told = "${" in name or (isinstance(value, str) and "${" in value)
+            if wrong is not None and not told:
                 self.findings.add(self._place(name, of_value=wrong.of_value), wrong.message, wrong.hint)
 
     def _place(self, name: str, *, of_value: bool) -> Place:

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from e2e_ansible.errors import UsageError
 from e2e_ansible.names import suggestion
+from e2e_ansible.suite.part import WrongPart
 
 __all__ = ["Hardware", "check_hardware", "hardware_of", "read_hardware"]
 
@@ -39,15 +40,13 @@ def check_hardware(hardware: Mapping[str, Hardware], labels: Mapping[str, Sequen
     """See that there are nodes for all of it; `labels` are those of each node.
 
     Raises:
-        ValueError: no node has a label.
+        WrongPart: no node has a label.
     """
     there = {label for has in labels.values() for label in has}
     for label in hardware:
         if label not in there:
-            hint = suggestion(label, there)
-            raise ValueError(
-                f"hardware: no node of this test has the label {label!r}" + (f"; {hint}" if hint else "")
-            )
+            text = f"no node of this test has the label {label!r}"
+            raise WrongPart(text, (label,), hint=suggestion(label, there), of_key=True)
 
 
 def read_hardware(given: object) -> dict[str, Hardware]:

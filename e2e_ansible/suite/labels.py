@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from e2e_ansible.names import suggestion
+from e2e_ansible.suite.part import WrongPart
 
 __all__ = [
     "CLIENT",
@@ -82,19 +83,20 @@ def check_labels(
     """Labels that a suite adds, and the nodes that get them; `nodes` is None where they are not known.
 
     Raises:
-        ValueError: one is a label or a group already, or is for a node that the test does not have.
+        WrongPart: one is a label or a group already, or is for a node that the test does not have.
     """
     sites = tuple(sites)
     for label, named in labels.items():
         if label in _FIXED:
-            raise ValueError(f"the label {label} cannot be given to nodes: {_FIXED[label]}")
+            text = f"the label {label} cannot be given to nodes"
+            raise WrongPart(text, (label,), hint=_FIXED[label], of_key=True)
         if label in sites:
-            raise ValueError(f"{label} is a site, and its label is that of its nodes")
+            text = f"{label} is a site, and its label is that of its nodes"
+            raise WrongPart(text, (label,), of_key=True)
         if label in _GROUPS or label.startswith(_POWER) or label in (nodes or ()):
-            raise ValueError(f"{label} is a group or a node of the inventory, so it cannot be a label")
-        for node in named:
+            text = f"{label} is a group or a node of the inventory, so it cannot be a label"
+            raise WrongPart(text, (label,), of_key=True)
+        for index, node in enumerate(named):
             if nodes is not None and node not in nodes:
-                near = suggestion(node, nodes)
-                raise ValueError(
-                    f"label {label}: this test has no node {node!r}" + (f"; {near}" if near else "")
-                )
+                text = f"label {label}: this test has no node {node!r}"
+                raise WrongPart(text, (label, index), hint=suggestion(node, nodes))

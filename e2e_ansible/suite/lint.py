@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from e2e_ansible.checks.base import SECONDS, Check
 from e2e_ansible.errors import UsageError
+from e2e_ansible.names import nearest
 from e2e_ansible.steps.targets import nodes_with
 from e2e_ansible.suite.before import lint_order
 from e2e_ansible.suite.faults import lint_faults
@@ -86,6 +89,8 @@ class _StepLinter:
             message = f"{shown(place)} needs the parameter {wanted.partition(':')[0]}"
             self.findings.add(place, message, f"write {wanted} in the parameters of this test")
         self._lint_wrong(step)
+        for path, name in step.type.file_names(step.options):
+            self._lint_file(at(step.value, path), name)
         for field, site in step.type.site_names(step.options) if self.entry else ():
             self._lint_site(at(step.value, (field,)), site)
         for field, index, name in step.type.check_names(step.options):
@@ -102,6 +107,18 @@ class _StepLinter:
         folder = Path(self.findings.file).parent
         for path, message, hint in step.type.wrong_options(step.options, self.entry.parameters, folder):
             self.findings.add(at(step.value, path), message, hint)
+
+    def _lint_file(self, place: Value, name: str) -> None:
+        """One beside the suite. With a suite that was read from no file there is none, and nothing is said of it."""
+        suite, path = Path(self.findings.file), Path(name)
+        there = suite.parent / path
+        if path.is_absolute() or _is_file(there) or not _is_file(suite):
+            return
+        near = nearest(there.name, _files_in(there.parent)) if path.name else None
+        hint = (
+            f"did you mean {str(path.with_name(near))!r}?" if near else f"it is looked for in {there.parent}"
+        )
+        self.findings.add(place, f"there is no file {shown(name)} beside the suite", hint)
 
     def _lint_node(self, place: Value, node: str) -> None:
         if node not in self.nodes:
@@ -181,6 +198,16 @@ class _StepLinter:
             self._lint_node(place, given)
         elif argument == "site" and self.entry:
             self._lint_site(place, given)
+
+
+def _is_file(path: Path) -> bool:
+    return os.path.isfile(path)  # noqa: PTH113  # unlike Path.is_file it takes a name of any length
+
+
+def _files_in(folder: Path) -> list[str]:
+    with suppress(OSError):
+        return sorted(each.name for each in folder.iterdir() if _is_file(each))
+    return []
 
 
 def _usage(check: Check) -> str:

@@ -12,7 +12,7 @@ from pydantic import Discriminator, Field, Tag
 from e2e_ansible.suite.reference import split_references
 from e2e_ansible.suite.value import Value
 
-__all__ = ["Axes", "Axis", "Choice", "is_scalar", "literal", "matrix_axes", "scope_of"]
+__all__ = ["Axes", "Axis", "Choice", "is_scalar", "literal", "matrix_axes", "of_two_keys", "scope_of"]
 
 _MOST_CHOICES = 1_000
 _MOST_FIELDS = 200
@@ -94,6 +94,21 @@ def scope_of(chosen: Mapping[str, Choice]) -> dict[str, Value]:
         for name, below in inner.items() if isinstance(inner, dict) else ():
             scope[f"{key}.{name}"] = literal(below)
     return scope
+
+
+def of_two_keys(axes: Axes) -> str:
+    """A name, such as `a.b`, that is both a key and in the mapping of another one; '' if there is none."""
+    found: set[str] = set()
+    for key, choices in axes.items():
+        names = {key, *(f"{key}.{name}" for each in choices for name in _names_in(each.value))}
+        if both := sorted(names & found):
+            return both[0]
+        found |= names
+    return ""
+
+
+def _names_in(value: Value) -> Iterable[str]:
+    return value.data if isinstance(value.data, dict) else ()
 
 
 def is_scalar(value: Value) -> bool:

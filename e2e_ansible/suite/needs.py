@@ -17,7 +17,7 @@ _NAME = "give the step that it needs a 'name'"
 
 def lint_needs(steps: Sequence[TypedStep], findings: Findings) -> None:
     """Note every need of a step that is no earlier step of its list, or that its list cannot wait for by name."""
-    linter = _Linter({_text(step, "name"): step.value.line for step in all_steps(steps)}, findings)
+    linter = _Linter({step.text("name"): step.value.line for step in all_steps(steps)}, findings)
     linter.refuse(
         _from_the_first_phase(steps), "a step of a test with phases cannot say 'needs'", "of its phase"
     )
@@ -29,12 +29,12 @@ def behind_each(steps: Sequence[TypedStep]) -> tuple[frozenset[int], ...] | None
     needs = [_needs(step) for step in steps]
     if all(its is None for its in needs):
         return None
-    return behind(direct([_text(step, "name") for step in steps], needs))
+    return behind(direct([step.text("name") for step in steps], needs))
 
 
 def _needs(step: TypedStep) -> list[str] | None:
     value = step.value.get("needs")
-    if value is None or not isinstance(value.data, list) or _text(step, "step") == "wait":
+    if value is None or not isinstance(value.data, list) or step.text("step") == "wait":
         return None  # of a wait that says it the options have complained
     return [item.data for item in value.data if isinstance(item.data, str)]
 
@@ -43,7 +43,7 @@ def _from_the_first_phase(steps: Sequence[TypedStep]) -> Iterator[TypedStep]:
     """A cycle goes from phase to phase, so nothing in it begins before the phase that it stands behind."""
     begun = False
     for step in steps:
-        begun = begun or bool(_text(step, "phase"))
+        begun = begun or bool(step.text("phase"))
         if begun:
             yield step
 
@@ -56,13 +56,13 @@ class _Linter:
     def list(self, steps: Sequence[TypedStep]) -> None:
         """One list, and those below it."""
         before: dict[str, TypedStep] = {}
-        names = {_text(step, "name") for step in steps}
+        names = {step.text("name") for step in steps}
         for step in steps:
             value = step.value.get("needs")
             for item in value.data if value is not None and isinstance(value.data, list) else ():
                 self._item(item, step, before, names)
             self._below(step)
-            if name := _text(step, "name"):
+            if name := step.text("name"):
                 before[name] = step
 
     def refuse(self, steps: Iterator[TypedStep] | Sequence[TypedStep], text: str, where: str) -> None:
@@ -87,24 +87,24 @@ class _Linter:
 
     def _item(self, item: Value, step: TypedStep, before: Mapping[str, TypedStep], names: set[str]) -> None:
         name = item.data
-        if not isinstance(name, str) or item.broken:
-            return
+        if not isinstance(name, str) or not name or item.broken:
+            return  # the options have complained
         found = before.get(name)
         if found is None:
             self._not_before(item, name, step, before, names)
-        elif _is_true(found, "background"):
+        elif found.says("background"):
             hint = "leave its 'background' out: what does not need it runs beside it none the less"
             self.findings.add(
                 item, f"step {shown(name)} runs in the background, so nothing can need it", hint
             )
-        elif _text(found, "step") == "wait":
+        elif found.text("step") == "wait":
             hint = "leave 'needs' out here, and 'background' out of what it waits for"
             self.findings.add(item, f"step {shown(name)} is a 'wait', and nothing can need one", hint)
 
     def _not_before(
         self, item: Value, name: str, step: TypedStep, before: Mapping[str, TypedStep], names: set[str]
     ) -> None:
-        if name == _text(step, "name"):
+        if name == step.text("name"):
             self.findings.add(item, f"step {shown(name)} needs itself", "leave the name out")
         elif name in names:
             hint = f"put the step of line {self.everywhere[name]} before this one"
@@ -115,13 +115,3 @@ class _Linter:
         else:
             hint = self.findings.suggest(name, before) or _NAME
             self.findings.add(item, f"no step named {shown(name)} comes before in this list", hint)
-
-
-def _text(step: TypedStep, key: str) -> str:
-    found = step.value.get(key)
-    return found.data if found is not None and isinstance(found.data, str) else ""
-
-
-def _is_true(step: TypedStep, key: str) -> bool:
-    found = step.value.get(key)
-    return found is not None and found.data is True

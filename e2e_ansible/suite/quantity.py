@@ -20,6 +20,7 @@ _BASE = re.compile(r"(\d*)([A-Za-z]+)")
 _NUMBER = re.compile(
     r"([+-]?)(0[xX][0-9A-Fa-f]+|(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*([A-Za-z]*)", re.ASCII
 )
+_NO_OCTAL = re.compile(r"0[0-7]*[89]")
 
 
 class NoQuantity(ValueError):
@@ -64,10 +65,12 @@ def written(number: float, unit: str, *, whole: bool) -> str:
 
 
 def _number(digits: str, *, whole: bool) -> float:
-    """A leading zero makes a whole number octal, as in C."""
+    """A leading zero makes a whole number octal, as in C, where it ends before the first 8 or 9."""
     try:
         if digits[:2] in ("0x", "0X"):
             return float(int(digits, 16))
+        if whole and _NO_OCTAL.match(digits):
+            raise NoQuantity("it is no number", "a leading zero makes it octal: leave that out")
         octal = whole and re.fullmatch(r"0[0-7]+", digits)
         return float(int(digits, 8)) if octal else float(digits)
     except OverflowError:

@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol, TypeAlias
 
+from e2e_ansible.redact import LONGEST, redacted
+
 __all__ = ["Data", "Mark", "Place", "Value", "at", "plain", "shown", "strings"]
 
 Data: TypeAlias = "str | int | float | bool | list[Value] | dict[str, Value] | None"
@@ -111,5 +113,10 @@ def shown(data: object) -> str:
     # Python refuses to write out integers of thousands of digits, and repr of a long text is longer still.
     if isinstance(data, int):
         return str(data) if data.bit_length() < 200 else "a huge number"
-    text = repr(data[: _SHOWN * 2]) if isinstance(data, str) else repr(data)
+    text = repr(_short(data)) if isinstance(data, str) else repr(data)
     return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 4]}...{text[0]}"
+
+
+def _short(text: str) -> str:
+    most = _SHOWN * 2
+    return redacted(text[: most + 2 * LONGEST])[:most]

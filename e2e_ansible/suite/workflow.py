@@ -29,6 +29,16 @@ class TypedStep:
     options: StepOptions | None = None
     parts: Mapping[str, Sequence[TypedStep]] = field(default_factory=dict)
 
+    def text(self, key: str) -> str:
+        """The text of a key; '' where there is none."""
+        found = self.value.get(key)
+        return found.data if found is not None and isinstance(found.data, str) else ""
+
+    def says(self, key: str) -> bool:
+        """Whether a key is true."""
+        found = self.value.get(key)
+        return found is not None and found.data is True
+
 
 def all_steps(steps: Iterable[TypedStep]) -> Iterator[TypedStep]:
     """The steps and all below them, in the order of the text."""

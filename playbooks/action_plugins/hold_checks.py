@@ -9,8 +9,9 @@ from typing import Any
 
 from ansible.plugins.action import ActionBase
 
-from e2e_ansible.awx.act import Asked, hold
 from e2e_ansible.awx.carried import Told
+from e2e_ansible.awx.hold import hold
+from e2e_ansible.awx.job_variables import Asked
 from e2e_ansible.errors import E2EError
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from ansible.plugins.action import ActionBase
 
-from e2e_ansible.awx.carried import CLIENTS, Told
+from e2e_ansible.awx.carried import CLIENTS, Told, unpack
 from e2e_ansible.awx.clients import JobClients, client_folder
 from e2e_ansible.errors import E2EError
 from e2e_ansible.providers.home import default_home
@@ -46,7 +46,7 @@ class ActionModule(ActionBase):
         except (E2EError, OSError, ValueError, AttributeError, TypeError) as error:
             return {**result, "failed": True, "msg": f"clients: {error}"}
         for piece in told.pieces:
-            offsets[piece.name] = piece.offset + _length(piece.data)
+            offsets[piece.name] = piece.offset + len(unpack(piece.data))
         facts = {"e2e_told_now": json.dumps(offsets), "e2e_left": told.left}
         return {**result, "changed": False, CLIENTS: told.model_dump(mode="json"), "ansible_facts": facts}
 
@@ -71,9 +71,3 @@ def _nodes(args: dict[str, Any]) -> Any:
         return found
 
     return nodes
-
-
-def _length(data: str) -> int:
-    from e2e_ansible.awx.carried import unpack
-
-    return len(unpack(data))

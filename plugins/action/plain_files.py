@@ -4,17 +4,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
 try:
-    from e2e_ansible.errors import InfrastructureError
+    from e2e_ansible.nodes.acting import act
     from e2e_ansible.nodes.files import ARGUMENTS, put_files
 except ImportError as error:
     MISSING: ImportError | None = error
-    ARGUMENTS = {}
 else:
     MISSING = None
 
@@ -24,17 +24,12 @@ _NEED = "the Python package e2e-ansible is needed beside Ansible"
 class ActionModule(ActionBase):
     """Result: changed, and with `--diff` the difference of each file."""
 
-    _VALID_ARGS = frozenset(ARGUMENTS)
-    _supports_check_mode = True
-
     def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Look at all files, and write those that are not as they should be."""
         if MISSING:
             raise AnsibleActionFail(f"{self._task.action}: {_NEED}: {MISSING}") from MISSING
-        result = super().run(tmp, task_vars or {})
-        files = self.validate_argument_spec(ARGUMENTS)[1]["files"]
+        return act(self, ARGUMENTS, task_vars, self._do)
+
+    def _do(self, args: dict[str, Any], variables: Mapping[str, Any]) -> Mapping[str, Any]:
         how = {"only_look": bool(self._task.check_mode), "difference": bool(self._task.diff)}
-        try:
-            return {**result, **put_files(self._low_level_execute_command, files, **how)}
-        except InfrastructureError as error:
-            raise AnsibleActionFail(str(error)) from None
+        return put_files(self._low_level_execute_command, args["files"], **how)

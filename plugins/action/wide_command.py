@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
@@ -14,11 +15,11 @@ from ansible.plugins.action import ActionBase
 
 try:
     from e2e_ansible.engine.wide import FOLDER_VARIABLE, Log
+    from e2e_ansible.nodes.acting import act
     from e2e_ansible.nodes.plain import ARGUMENTS, run_plain
     from e2e_ansible.nodes.wide import Unfit, actions, run_all, summary
 except ImportError as error:
     MISSING: ImportError | None = error
-    ARGUMENTS = {}
 else:
     MISSING = None
 
@@ -29,19 +30,18 @@ class ActionModule(ActionBase):
     """Result: done, msg, failed_hosts, unreachable_hosts."""
 
     BYPASS_HOST_LOOP = True
-    _VALID_ARGS = frozenset(ARGUMENTS)
 
     def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Run it everywhere, or nowhere if a host needs more than this can do."""
         if MISSING:
             raise AnsibleActionFail(f"{self._task.action}: {_NEED}: {MISSING}") from MISSING
-        variables = task_vars or {}
-        result = super().run(tmp, variables)
-        args = self.validate_argument_spec(ARGUMENTS)[1]
+        return act(self, ARGUMENTS, task_vars, self._do)
+
+    def _do(self, args: dict[str, Any], variables: Mapping[str, Any]) -> Mapping[str, Any]:
         try:
             made = actions(self, variables)
         except Unfit as reason:
-            return {**result, "done": False, "changed": False, "msg": f"not done at once: {reason}"}
+            return {"done": False, "changed": False, "msg": f"not done at once: {reason}"}
         jobs = {
             host: partial(run_plain, way._low_level_execute_command, **args) for host, way in made.items()
         }
@@ -51,4 +51,4 @@ class ActionModule(ActionBase):
         if not folder:
             for host, found in results.items():
                 self._display.v(f"{host}: {found}")
-        return {**result, "done": True, **summary(results)}
+        return {"done": True, **summary(results)}

@@ -35,7 +35,9 @@ options:
     elements: str
     required: true
   look:
-    description: Name of the variable in which each node has the result of M(observe); empty if no look is needed.
+    description:
+      - Name of the variable in which each node has the result of M(e2e_ansible.core.observe);
+        empty if no look is needed.
     type: str
     default: ""
 attributes:

@@ -27,6 +27,7 @@ _TERMINAL = ("successful", "failed", "error", "canceled")
 _BAD = ("failed", "error", "canceled")
 _SETTINGS = {"pexpect_timeout": 0.1, "pexpect_use_poll": True, "suppress_ansible_output": True}
 _WATCH_SECONDS = 0.02
+_NOT_BEGUN: Mapping[str, Any] = {"job": None, "do_not_run": False}
 
 
 class Inert(str):
@@ -118,9 +119,7 @@ class Runner:
                 taken["extra_vars"].setdefault(name, question["default"])
         return taken, ignored
 
-    def _start_job(
-        self, template: Object, taken: Mapping[str, Any], artifacts: Mapping[str, Any] | None = None
-    ) -> Object:
+    def _start_job(self, template: Object, taken: Mapping[str, Any]) -> Object:
         own = yaml.safe_load(template["extra_vars"] or "") or {}
         job = self._state.create(
             "jobs",
@@ -138,20 +137,18 @@ class Runner:
             },
         )
         self.events[job["id"]] = []
-        given = inert({**(artifacts or {}), **taken["extra_vars"]})
+        given = inert(taken["extra_vars"])
         self._spawn("jobs", job, lambda running: self._run(template, job, {**own, **given}, running))
         return job
 
-    def _start_workflow(
-        self, template: Object, taken: Mapping[str, Any], _: Mapping[str, Any] | None = None
-    ) -> Object:
+    def _start_workflow(self, template: Object, taken: Mapping[str, Any]) -> Object:
         own = yaml.safe_load(template["extra_vars"] or "") or {}
         job = self._state.create(
             "workflow_jobs",
             {**self._common(template), "extra_vars": json.dumps({**own, **taken["extra_vars"]})},
         )
         copied = [
-            {**json.loads(json.dumps(node)), "job": None, "do_not_run": False, "summary_fields": {}}
+            {**json.loads(json.dumps(node)), **_NOT_BEGUN, "ancestor_artifacts": {}, "summary_fields": {}}
             for node in self._state.related("workflow_job_templates", template["id"], "workflow_nodes")
         ]
         self._state.job_nodes[job["id"]] = copied
@@ -384,7 +381,6 @@ class Runner:
 
     def _advance(self, nodes: list[Object], variables: Object, *, stopped: bool) -> bool:
         """One look at the graph; whether there is still something to wait for."""
-        by_id = {node["id"]: node for node in nodes}
         busy = False
         for node in nodes:
             if node["job"] is not None:
@@ -404,7 +400,7 @@ class Runner:
                 node["do_not_run"] = True
                 busy = True
                 continue
-            self._start_node(node, by_id, nodes, variables)
+            self._start_node(node, nodes, variables)
             busy = True
         return busy
 
@@ -442,24 +438,50 @@ class Runner:
         good = self._job_status(parent) == "successful"
         return kind == "always_nodes" or good == (kind == "success_nodes")
 
-    def _start_node(
-        self, node: Object, by_id: Mapping[int, Object], nodes: list[Object], variables: Object
-    ) -> None:
+    def _start_node(self, node: Object, nodes: list[Object], variables: Object) -> None:
+        """What a job gets, the later over the earlier: what its node says, artifacts, variables of the workflow.
+
+        A workflow in the workflow gets the artifacts over all. Only what the node says has to be prompted for.
+        """
         kind = self._kind(node)
         nested = kind == "workflow_jobs"
         template = self._state.get(
             "workflow_job_templates" if nested else "job_templates", node["unified_job_template"]
         )
-        artifacts: Object = {}
-        for other in nodes:  # of all ancestors; in these chains they are all that have run
-            if other["job"] is not None and other["id"] in by_id:
-                artifacts.update(self._state.get(self._kind(other), other["job"]).get("artifacts", {}))
-        asked = {"extra_vars": {**node["extra_data"], **variables}, "timeout": node["timeout"]}
-        taken, _ = self._accepted(template, asked)
+        said = {**node["extra_data"], **(variables if nested else {})}
+        taken, _ = self._accepted(template, {"extra_vars": said, "timeout": node["timeout"]})
+        taken["extra_vars"] |= self._artifacts(node, nodes) | ({} if nested else variables)
         begin = self._start_workflow if nested else self._start_job
-        started = begin(template, taken, artifacts)
+        started = begin(template, taken)
         node["job"] = started["id"]
         node["summary_fields"] = {"job": {"id": started["id"], "type": started["type"], "status": "pending"}}
+
+    def _artifacts(self, node: Object, nodes: list[Object]) -> Object:
+        """By `WorkflowJobNode.get_job_kwargs`: parent after parent, what it was given itself and then what it gave.
+
+        So what one parent was given takes back what another one, of a lower number, gave under the same name.
+        """
+        found: Object = {}
+        parents = [other for other in nodes if _kinds(other, node["id"])]
+        for parent in sorted(parents, key=lambda each: int(each["id"])):
+            found.update(parent["ancestor_artifacts"])
+            if parent["job"] is not None:
+                found.update(self._given(self._kind(parent), parent["job"]))
+        node["ancestor_artifacts"] = found
+        return dict(found)
+
+    def _given(self, kind: str, number: int) -> Object:
+        """The artifacts of a job; of a workflow those of its jobs, in the order in which they ended."""
+        job = self._state.get(kind, number)
+        if kind == "jobs":
+            return dict(job["artifacts"])
+        inner = [node for node in self._state.job_nodes[number] if node["job"] is not None]
+        inner = [node for node in inner if self._job_status(node) in ("successful", "failed")]
+        ended = {node["id"]: self._state.get(self._kind(node), node["job"])["finished"] for node in inner}
+        found: Object = {}
+        for node in sorted(inner, key=lambda each: (ended[each["id"]], each["job"])):
+            found.update(self._given(self._kind(node), node["job"]))
+        return found
 
     def _status(self, nodes: list[Object]) -> str:
         """Failed if a job failed and nothing was to be done about it."""

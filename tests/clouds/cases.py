@@ -26,9 +26,9 @@ import pytest
 from e2e_ansible.errors import E2EError, ProviderError, UnsupportedOperation
 from e2e_ansible.nodes.observation import PowerState
 from e2e_ansible.providers.base import Deployed, DeploymentSpec, Node, NodeSpec, Operation
-from e2e_ansible.providers.cloud.creation import Pace
 from e2e_ansible.providers.cloud.driver import CloudProvider
 from e2e_ansible.providers.cloud.machine import LABEL_TAG
+from e2e_ansible.providers.cloud.pace import Pace
 from e2e_ansible.providers.cloud.trouble import CloudError, Trouble
 
 REPOSITORY = Path(__file__).resolve().parents[2]

@@ -134,6 +134,7 @@ class FakeHetzner(FakeServer):
             raise Refused(Answer(423, _error("locked", "server is locked")))
         machine.due.clear()
         machine.state = "deleting"
+        machine.looked_at = False  # its end is to be seen as well
         machine.later(1, machine.become(self.gone_state))
         return Answer(200, {"action": self._act("delete_server", machine, 1)})
 

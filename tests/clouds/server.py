@@ -50,7 +50,11 @@ class Call:
 
 @dataclass
 class FakeMachine:
-    """A machine and what becomes of it: `due` is when (monotonic seconds), and what then happens."""
+    """A machine and what becomes of it: `due` is when (monotonic seconds), and what then happens.
+
+    No state is passed over, however slow this computer is: the first look changes nothing, and each other one does at
+    most one thing that is due.
+    """
 
     id: int
     name: str
@@ -61,6 +65,7 @@ class FakeMachine:
     settings: Mapping[str, Any]
     created: float = field(default_factory=time.time)
     due: list[tuple[float, Callable[[], None]]] = field(default_factory=list)
+    looked_at: bool = False
 
     @property
     def address(self) -> str:
@@ -80,11 +85,11 @@ class FakeMachine:
         return do
 
     def settle(self) -> None:
-        """Let happen what is due."""
-        now = time.monotonic()
-        ready = [each for each in self.due if each[0] <= now]
-        self.due = [each for each in self.due if each[0] > now]
-        for _, do in sorted(ready, key=lambda each: each[0]):
+        """Let the next thing happen, if it is due."""
+        looked_at, self.looked_at = self.looked_at, True
+        self.due.sort(key=lambda each: each[0])
+        if looked_at and self.due and self.due[0][0] <= time.monotonic():
+            _, do = self.due.pop(0)
             do()
 
 

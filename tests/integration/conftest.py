@@ -8,8 +8,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import told
 from real_runs import Desk, a_desk, deployment_traces
 from role_nodes import MADE
+from which_stroppy import Stroppy, choose
 
 from e2e_ansible.deadline import Deadline
 
@@ -23,6 +25,17 @@ def desk(tmp_path: Path) -> Iterator[Desk]:
     """The command line in a folder of its own."""
     with a_desk(tmp_path) as made:
         yield made
+
+
+@pytest.fixture(scope="session")
+def stroppy(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Stroppy:
+    """The one that all tests of a session use; the summary says which."""
+    folder = tmp_path_factory.getbasetemp()
+    chosen = choose(folder.parent if hasattr(request.config, "workerinput") else folder)
+    told.tell(request.config, chosen.title)
+    if chosen.error:
+        pytest.fail(chosen.error, pytrace=False)
+    return chosen
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -49,10 +49,10 @@ class GoModule:
     environment: dict[str, str]
 
 
-def serve_module(folder: Path, *, main: str = _MAIN) -> GoModule:
-    """A proxy below `folder` with one commit, which no other test has."""
-    commit = uuid.uuid4().hex[:12]
-    version = f"v1.0.3-0.20260822003247-{commit}"
+def serve_module(folder: Path, *, main: str = _MAIN, version: str = "") -> GoModule:
+    """A proxy below `folder` with one commit, which no other test has unless its version is given."""
+    version = version or f"v1.0.3-0.20260822003247-{uuid.uuid4().hex[:12]}"
+    commit = version.rpartition("-")[2]
     place = folder / MODULE / "@v"
     place.mkdir(parents=True)
     info = json.dumps({"Version": version, "Time": "2026-08-22T00:32:47Z"})

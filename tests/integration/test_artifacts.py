@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from go_module import GoModule, serve_module
@@ -24,7 +25,8 @@ from role_nodes import Cluster, Played, cluster
 from e2e_ansible.artifacts import golang
 from e2e_ansible.artifacts.delivery import Hands
 from e2e_ansible.artifacts.packages import Wanted, load_packages, pack
-from e2e_ansible.artifacts.stroppy import Program, Source, program
+from e2e_ansible.artifacts.stroppy import MODULE, Program, Source, program
+from e2e_ansible.deadline import Deadline
 from e2e_ansible.errors import InfrastructureError
 from e2e_ansible.providers.home import default_home
 from e2e_ansible.providers.local.image import image_key
@@ -221,6 +223,72 @@ def test_redis_wants_a_password_that_its_settings_can_have(node: Cluster, tmp_pa
     assert "two words" not in done.output
 
 
+# Holds one of the locks until its unit is stopped: dpkg's is of another kind than that of the roles.
+HOLD = """
+import fcntl, sys, time
+file = open(sys.argv[1], "w")
+(fcntl.lockf if "dpkg" in sys.argv[1] else fcntl.flock)(file, fcntl.LOCK_EX)
+print("held", flush=True)
+time.sleep(600)
+"""
+LOCKS = {"turn": "/run/lock/e2e-packages.lock", "dpkg": "/var/lib/dpkg/lock-frontend"}
+APT_INSTALLS = "pgrep -f '^apt-get .*Lock::Timeout.* install'"
+
+
+def hold(node: Cluster, unit: str) -> None:
+    script = f"cat >/run/hold.py && systemd-run --quiet --unit={unit} python3 /run/hold.py {LOCKS[unit]}"
+    node.ssh("c11", script, text=HOLD)
+    said = f"journalctl -q -u {unit} -o cat"
+    assert Deadline(30).wait_for(lambda: "held" in node.ssh("c11", said), 0.1)
+
+
+def waiting(node: Cluster) -> int:
+    """How many wait for their turn."""
+    return int(node.try_ssh("c11", "pgrep -xc flock").stdout)
+
+
+def test_two_installations_on_one_node_take_turns_and_wait_for_a_foreign_one(node: Cluster) -> None:
+    """Each needs apt; the locks are held until both, and then one of them, are seen to wait."""
+    node.ssh("c11", "apt-get -qq purge --yes cockpit-ws >/dev/null")
+    for unit in LOCKS:
+        hold(node, unit)
+    with ThreadPoolExecutor(2) as both:
+        plays = [both.submit(node.play, role, ("c11",)) for role in ("redis", "admin_ui")]
+        try:
+            assert Deadline(60).wait_for(lambda: waiting(node) == 2, 0.1)
+            node.ssh("c11", "systemctl stop turn")
+            # One has its turn and waits for dpkg as apt does, which asks again and again; the other one still waits.
+            assert Deadline(60).wait_for(lambda: node.try_ssh("c11", APT_INSTALLS).returncode == 0, 0.1)
+            assert waiting(node) == 1
+        finally:
+            node.ssh("c11", "systemctl stop turn 2>/dev/null; systemctl stop dpkg")
+        done = [play.result() for play in plays]
+    assert [played.code for played in done] == [0, 0], "".join(played.output for played in done)
+    assert all(played.changed["c11"] > 0 for played in done)
+    began = node.ssh(
+        "c11", "grep -A1 -e ^Start-Date /var/log/apt/history.log | grep -c -e redis-server -e cockpit-ws"
+    )
+    assert int(began) == 3, "one was removed, and two were installed by themselves"
+    for role in ("redis", "admin_ui"):
+        assert node.play(role, ("c11",)).changed == {"c11": 0}
+
+
+def test_redis_that_could_not_start_starts_when_its_settings_are_right(node: Cluster) -> None:
+    """Also when systemd has tried so often that it would not try again for a while."""
+    for variables, words in (
+        ({"redis_port": 65536}, "redis_port 1 to 65535"),
+        ({"redis_bind": ["nowhere"]}, "redis-server.service does not start"),
+    ):
+        done = node.play("redis", ("c11",), **variables)
+        assert done.code != 0
+        assert words in " ".join(done.output.split())
+    tries = "for n in 1 2 3 4 5 6 7 8 9; do systemctl restart redis-server 2>/dev/null; done"
+    assert "too quickly" in node.ssh("c11", f"{tries}; journalctl -q -n 50 -o cat -u redis-server")
+    done = node.play("redis", ("c11",))
+    assert (done.code, done.changed) == (0, {"c11": 2}), done.output
+    assert node.play("redis", ("c11",)).changed == {"c11": 0}
+
+
 def test_packages_that_are_not_all_there_are_refused_and_forgotten(node: Cluster, tmp_path: Path) -> None:
     """An archive without a package, as one that was made for another image may be."""
     (tmp_path / "debs").mkdir()
@@ -309,6 +377,58 @@ def test_a_commit_that_the_proxy_does_not_have(go: Source) -> None:
     assert "GOPROXY" in error.hint
 
 
+@pytest.mark.parametrize(
+    ("proxy", "why"),
+    [
+        ("http://127.0.0.1:1", "connection refused"),
+        ("off", "module lookup disabled by GOPROXY=off"),
+        ("file:///nowhere", "no such file or directory"),
+    ],
+)
+def test_no_way_to_a_proxy_of_modules(
+    go: Source, monkeypatch: pytest.MonkeyPatch, proxy: str, why: str
+) -> None:
+    monkeypatch.setenv("GOPROXY", proxy)
+    error = refused(go)
+    assert isinstance(error, golang.ModuleUnavailable)
+    assert str(error).startswith(f"Go cannot get {MODULE}@{go.commit}: ")
+    assert str(error).endswith(why)
+
+
+def test_a_proxy_of_the_network_that_lets_nobody_out(go: Source, monkeypatch: pytest.MonkeyPatch) -> None:
+    with answering(403) as address:
+        monkeypatch.setenv("GOPROXY", "https://mirror.example")
+        monkeypatch.setenv("https_proxy", address)
+        error = refused(go)
+    assert isinstance(error, golang.ModuleUnavailable)
+    assert str(error).endswith(": Forbidden")
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"GONOSUMDB": MODULE},
+        {"GOPRIVATE": f"example.com,{MODULE}", "GONOPROXY": "none"},
+        {"GOENV": "go.env"},
+    ],
+)
+def test_a_mirror_of_modules_in_a_closed_network(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: dict[str, str]
+) -> None:
+    """Go asks it for the module, and nobody else for its sum, when it is told so in one of its own ways."""
+    module = a_module(tmp_path / "mirror")
+    for name in ("GOPROXY", "GONOSUMDB"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("GOMODCACHE", "GOFLAGS", "GOTOOLCHAIN"):
+        monkeypatch.setenv(name, module.environment[name])
+    with serving(tmp_path / "mirror") as address:
+        (tmp_path / "go.env").write_text(f"GOPROXY={address}\nGOSUMDB=off\n")
+        given = {"GOENV": str(tmp_path / "go.env")} if "GOENV" in said else {"GOPROXY": address, **said}
+        for name, value in given.items():
+            monkeypatch.setenv(name, value)
+        assert built(Source(commit=module.commit)).path.name == "stroppy"
+
+
 def test_a_proxy_that_refuses_is_named_without_its_password(
     go: Source, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -345,12 +465,33 @@ def answering(status: int) -> Iterator[str]:
         def do_GET(self) -> None:
             self.send_error(status)
 
-        def log_request(self, *_: object) -> None:
+        do_CONNECT = do_GET  # noqa: N815 - a name of http.server
+
+        def log_message(self, *_: object) -> None:
             pass
 
-        log_error = log_request
+    with running(Answer) as address:
+        yield address
 
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Answer) as server:
+
+@contextmanager
+def serving(folder: Path) -> Iterator[str]:
+    """A server on this machine with the files of a folder."""
+
+    class Files(http.server.SimpleHTTPRequestHandler):
+        def __init__(self, *arguments: Any) -> None:
+            super().__init__(*arguments, directory=str(folder))
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with running(Files) as address:
+        yield address
+
+
+@contextmanager
+def running(handler: type[http.server.BaseHTTPRequestHandler]) -> Iterator[str]:
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
         thread.start()
         try:

@@ -19,7 +19,7 @@ from moto_server import LOOK, RUN, FakeAws, accepted, moto_server, refusal, serv
 
 from e2e_ansible.errors import CleanUpError, UsageError
 from e2e_ansible.nodes.observation import PowerState
-from e2e_ansible.providers.aws import AwsProvider
+from e2e_ansible.providers.aws.driver import AwsProvider
 from e2e_ansible.providers.base import DeploymentSpec, NodeSpec, Operation
 from e2e_ansible.providers.cloud.trouble import CloudError, Trouble
 from tests.clouds.cases import DEPLOYMENT, REPOSITORY, Adapter, CloudCases, World
@@ -190,7 +190,7 @@ class TestAws(CloudCases):
         held = Held()
         world.fake.proxy.fail(RUN, held, after=1)
         code = (
-            "import pathlib, sys; from e2e_ansible.providers.aws import AwsProvider;"
+            "import pathlib, sys; from e2e_ansible.providers.aws.driver import AwsProvider;"
             f"AwsProvider(pathlib.Path(sys.argv[1])).create({DEPLOYMENT!r})"
         )
         process = subprocess.Popen(

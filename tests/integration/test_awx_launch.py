@@ -560,7 +560,7 @@ def test_an_operation_is_launched_followed_and_judged(desk: Desk, awx: Awx) -> N
     (only_step,) = result.tests[0].workflow_steps
     assert (only_step.step_type, only_step.engine) == ("step", "awx")
     (job,) = awx.state.each("jobs")
-    assert json.loads(job["artifacts"]["e2e_registered"])["who"]["stdout"] == "hello"
+    assert json.loads(job["artifacts"]["e2e_output_who"])["stdout"] == "hello"
     assert (desk.newest() / "junit.xml").is_file()
 
 

@@ -15,13 +15,13 @@ from azure.mgmt.resource.resources import models as resources
 from e2e_ansible.deadline import Deadline
 from e2e_ansible.errors import CleanUpError, E2EError, UsageError
 from e2e_ansible.nodes.observation import PowerState
-from e2e_ansible.providers import azure
-from e2e_ansible.providers.azure import AzureProvider
+from e2e_ansible.providers.azure.api import authentication
+from e2e_ansible.providers.azure.driver import AzureProvider
 from e2e_ansible.providers.base import Operation
 from e2e_ansible.providers.cloud.trouble import CloudError, Trouble
 from tests.clouds.azure import SUBSCRIPTION, FakeAzure, served
 from tests.clouds.cases import DEPLOYMENT, NAMES, PACE, Adapter, CloudCases, World
-from tests.clouds.server import Call, Refused
+from tests.clouds.server import Call, FakeMachine, Refused
 
 _FIRST, _ELSEWHERE = "westeurope-1", "northeurope-2"
 _GROUP = "AZURE_RESOURCE_GROUP"
@@ -132,6 +132,19 @@ class TestAzure(CloudCases):
         assert "e2e-node" not in group.tags
         world.provider.destroy(DEPLOYMENT)
         assert world.fake.left() == []
+
+    def test_group_of_somebody_else(self, world: World) -> None:
+        """It has the name that the deployment's would have: it does not become ours, and stays as it is."""
+        name = f"e2e-{DEPLOYMENT}"
+        world.fake.groups[name] = FakeMachine(1, name, "westeurope", "", {"owner": "them"}, "Succeeded", {})
+        with pytest.raises(
+            CloudError, match=f"there is a resource group {name}, which was not made"
+        ) as error:
+            world.create(names=("n11",))
+        assert error.value.trouble is Trouble.CONFLICT
+        world.provider.destroy(DEPLOYMENT)
+        assert world.fake.left() == [name]
+        assert world.fake.groups[name].tags == {"owner": "them"}
 
     def test_group_that_is_given(self, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
         """Nothing is made or asked for outside of it, it stays, and of what is in it only ours is removed."""
@@ -276,7 +289,7 @@ class TestAzure(CloudCases):
         monkeypatch.delenv("AZURE_ACCESS_TOKEN")
         for name in ("AZURE_TENANT_ID", "AZURE_CLIENT_ID", "AZURE_CLIENT_SECRET"):
             monkeypatch.setenv(name, "sesame-7d1f")
-        assert azure._authentication()["authentication_policy"].headers == {}
+        assert authentication()["authentication_policy"].headers == {}
         with pytest.raises(CloudError) as error:
             AzureProvider(world.home, PACE).deployments()
         assert error.value.trouble is Trouble.FORBIDDEN
@@ -291,7 +304,7 @@ class TestAzure(CloudCases):
             monkeypatch.setenv(name, "some-7d1f")
         for name in ("AZURE_ACCESS_TOKEN", "E2E_AZURE_ENDPOINT"):
             monkeypatch.delenv(name)
-        credential = azure._authentication()["credential"]
+        credential = authentication()["credential"]
         assert type(credential).__name__ == "ClientSecretCredential"
 
     def test_credentials_that_are_nowhere(self, world: World, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,7 +15,7 @@ from e2e_ansible.errors import ProviderError, UsageError
 from e2e_ansible.nodes.observation import PowerState
 from e2e_ansible.providers.base import DeploymentSpec, NodeSpec, Operation
 from e2e_ansible.providers.cloud.trouble import CloudError, Trouble
-from e2e_ansible.providers.digitalocean import DigitalOceanProvider
+from e2e_ansible.providers.digitalocean.driver import DigitalOceanProvider
 from e2e_ansible.suite.load import parse_suite
 from tests.clouds.cases import DEPLOYMENT, LABELS, PACE, REPOSITORY, Adapter, CloudCases, World
 from tests.clouds.described import Template, template, unlike_template

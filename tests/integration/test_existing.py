@@ -61,11 +61,13 @@ def test_load_goes_to_a_database_that_nobody_installed(desk: Desk, server: Serve
     assert not list(REPOSITORY.glob("*.pgpass"))
 
 
-def test_a_connection_may_be_in_a_file(
-    desk: Desk, url: str, tmp_path_factory: pytest.TempPathFactory
+def test_a_connection_may_be_in_a_file_and_a_database_may_have_any_name(
+    desk: Desk, server: Server, url: str, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
+    name = "it's = \\ mine"
+    server.query(f'CREATE DATABASE "{name}"')
     path = tmp_path_factory.mktemp("elsewhere") / "connection"
-    path.write_text(f"{url}\n")
+    path.write_text(f"{url.removesuffix('postgres')}{quote(name, safe='')}\n")
     suite(desk, {"file": str(path)})
     done = desk.call("run", "suite.json")
     assert done.code == 0, done.said

@@ -15,7 +15,7 @@ from e2e_ansible.errors import CleanUpError, UsageError
 from e2e_ansible.nodes.observation import PowerState
 from e2e_ansible.providers.base import Operation
 from e2e_ansible.providers.cloud.trouble import CloudError, Trouble
-from e2e_ansible.providers.gcp import GcpProvider
+from e2e_ansible.providers.gcp.driver import GcpProvider
 from tests.clouds.cases import DEPLOYMENT, PACE, Adapter, CloudCases, World
 from tests.clouds.gcp import PROJECT, FakeGcp, served
 from tests.clouds.server import Call, Refused

@@ -23,7 +23,7 @@ from e2e_ansible.errors import ProviderError, UsageError
 from e2e_ansible.nodes.observation import PowerState
 from e2e_ansible.providers.base import Operation
 from e2e_ansible.providers.cloud.trouble import CloudError, Trouble
-from e2e_ansible.providers.hetzner import HetznerProvider
+from e2e_ansible.providers.hetzner.driver import HetznerProvider
 from e2e_ansible.suite.load import parse_suite
 from tests.clouds.cases import DEPLOYMENT, LABELS, PACE, REPOSITORY, Adapter, CloudCases, World
 from tests.clouds.described import unlike_class

@@ -16,8 +16,8 @@ from role_nodes import REPOSITORY
 from e2e_ansible.errors import ProviderError, UsageError
 from e2e_ansible.nodes.observation import PowerState
 from e2e_ansible.providers.base import DeploymentSpec, NodeSpec, Operation
-from e2e_ansible.providers.cloud.creation import Pace
 from e2e_ansible.providers.cloud.machine import NODE_TAG
+from e2e_ansible.providers.cloud.pace import Pace
 from e2e_ansible.providers.cloud.trouble import CloudError, Trouble
 from e2e_ansible.providers.libvirt import acceleration, network
 from e2e_ansible.providers.libvirt.cloud import LibvirtCloud
@@ -214,7 +214,7 @@ def test_a_network_of_its_own_where_there_is_no_default(
 
 _KILLED = """
 import os, signal, sys
-from e2e_ansible.providers.cloud.creation import Pace
+from e2e_ansible.providers.cloud.pace import Pace
 from e2e_ansible.providers.libvirt.driver import LibvirtProvider
 from e2e_ansible.providers.libvirt.virsh import Virsh
 

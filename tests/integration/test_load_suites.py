@@ -1,16 +1,16 @@
 """The suites of load at small scale on real nodes: the nightly one side by side, and a failover under load.
 
-Stroppy is a double here, packed as a release is; `STROPPY=/path/to/stroppy` takes the real one in its place.
+Stroppy is the real one where it can be had, else a double; the summary of the tests says which, and why.
 """
 
 from __future__ import annotations
 
-import os
+import json
 from pathlib import Path
 
 import pytest
 from real_runs import a_desk, traces
-from stroppy_stand_in import packed
+from which_stroppy import Stroppy
 
 from e2e_ansible.judge.result import TestResult
 from e2e_ansible.verdict import Verdict
@@ -21,13 +21,11 @@ SUITES = Path(__file__).parents[2] / "suites"
 FROM_A_COMMIT = "stroppy: {commit: d8fb5897ca07}"
 
 
-def small(name: str, folder: Path, seconds: tuple[int, int]) -> None:
-    """A suite of the project with Stroppy from an archive, and with the second number of seconds for the first."""
-    real = os.environ.get("STROPPY", "")
-    archive = Path(real) if real else packed(folder / "stroppy_linux_amd64.tar.gz")
+def small(name: str, folder: Path, stroppy: Stroppy, seconds: tuple[int, int]) -> None:
+    """A suite of the project with this Stroppy, and with the second number of seconds for the first."""
     text = (SUITES / name).read_text(encoding="utf-8")
     changes = {
-        FROM_A_COMMIT: f"stroppy: {{archive: {archive}}}",
+        FROM_A_COMMIT: f"stroppy: {json.dumps(stroppy.parameters)}",
         f"seconds: {seconds[0]},": f"seconds: {seconds[1]},",
     }
     for old, new in changes.items():
@@ -40,9 +38,9 @@ def loads(test: TestResult) -> list[float]:
     return [step.load.per_second or 0 for step in test.workflow_steps if step.load is not None]
 
 
-def test_a_night_of_loads_side_by_side(tmp_path: Path) -> None:
+def test_a_night_of_loads_side_by_side(tmp_path: Path, stroppy: Stroppy) -> None:
     with a_desk(tmp_path) as desk:
-        small("nightly.yaml", desk.folder, (10, 3))
+        small("nightly.yaml", desk.folder, stroppy, (10, 3))
         done = desk.call("run", "nightly.yaml", "--parallel", "3", seconds=600)
         result = desk.result()
         print(done.out)
@@ -55,9 +53,9 @@ def test_a_night_of_loads_side_by_side(tmp_path: Path) -> None:
         assert traces(desk.newest()) == []
 
 
-def test_a_failover_under_load(tmp_path: Path) -> None:
+def test_a_failover_under_load(tmp_path: Path, stroppy: Stroppy) -> None:
     with a_desk(tmp_path) as desk:
-        small("failover-under-load.yaml", desk.folder, (45, 35))
+        small("failover-under-load.yaml", desk.folder, stroppy, (45, 35))
         done = desk.call("run", "failover-under-load.yaml", seconds=600)
         print(done.out)
         assert done.code == 0, done.err

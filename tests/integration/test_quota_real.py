@@ -6,6 +6,7 @@ Each test has a home of its own, so that the ledger has nothing but its own runs
 from __future__ import annotations
 
 import os
+import shlex
 import signal
 import subprocess
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -15,7 +16,7 @@ from typing import Any
 
 import pytest
 from held_runs import Killer, lines
-from real_runs import Desk, deployment_traces, one_test, traces, write_suite
+from real_runs import Desk, deployment_traces, destroy_runs, one_test, traces, write_suite
 from test_survival import PLUGIN, scripts
 
 from e2e_ansible.deadline import Deadline
@@ -25,7 +26,8 @@ from e2e_ansible.providers.local.driver import LocalProvider
 from e2e_ansible.providers.system import locked
 from e2e_ansible.quota.amounts import Amounts, total
 from e2e_ansible.quota.gate import settle
-from e2e_ansible.quota.ledger import Entry, Ledger
+from e2e_ansible.quota.ledger import Ledger
+from e2e_ansible.quota.reservation import Entry
 
 pytestmark = pytest.mark.nodes
 
@@ -227,11 +229,48 @@ def test_kept_nodes_stay_reserved_until_they_are_destroyed(desk: Desk) -> None:
     assert "it cannot begin: 1 node, with 0 nodes of 1 node left; what it lacks is held by first" in done.said
     assert [test.verdict for test in desk.result().tests] == ["pass", "fail"]
     shown = desk.call("quota")
-    assert "kept: e2e-ansible destroy" in shown.said
+    assert ", kept" in shown.said
+    assert f"give back: e2e-ansible destroy {desk.newest().name}" in shown.said
     assert "left: 0 nodes" in shown.said
     assert desk.call("destroy").code == 0
     assert "nothing is reserved, and nobody waits" in desk.call("quota").said
     assert balanced(ledger(desk).entries())
+
+
+def test_a_run_waits_for_what_a_killed_one_holds_until_what_it_prints_was_typed(desk: Desk) -> None:
+    """The killed one has its folder elsewhere, which the command names."""
+    desk.variables["E2E_BUDGET"] = "nodes=1"
+    steps = [NODES, scripts("hold", "sleep 600", "true")]
+    first = write_suite(desk.folder / "first.json", first=one_test(steps))
+    second = write_suite(desk.folder / "second.json", second=one_test([NODES]))
+    elsewhere = desk.folder / "else where"
+    try:
+        with running(desk, "run", str(first), "--runs", elsewhere.name) as process:
+            assert Deadline(LONG_SECONDS).wait_for(lambda: _begun(elsewhere, "02-hold"), 0.05)
+            os.killpg(process.pid, signal.SIGKILL)
+            process.communicate(timeout=60)
+        ((left,), _) = ledger(desk).state()
+        end_all(left.claim.run)
+        command = left.claim.command("destroy")
+        assert f" --runs '{elsewhere}'" in command
+        assert f"give back: {command}" in desk.call("quota").said
+        with running(desk, "run", str(second)) as process:
+            assert Deadline(LONG_SECONDS).wait_for(lambda: waiting(desk) == ["second"], 0.05)
+            done = desk.call(*shlex.split(command)[1:])
+            assert done.code == 0, done.said
+            out, err = process.communicate(timeout=LONG_SECONDS)
+        said = " ".join((out + err).split())
+        assert process.returncode == 0, said
+        assert f"it waits for 300 s at most: remove its nodes: {command}; or go on with it: " in said
+        assert (held(desk), waiting(desk), recorded(desk)) == ([], [], [])
+        assert balanced(ledger(desk).entries())
+    finally:
+        destroy_runs(elsewhere, desk.home)
+
+
+def _begun(runs: Path, step: str) -> bool:
+    journals = runs.glob("*/tests/*/journal.jsonl")
+    return any(entry.get("step") == step for path in journals for entry in lines(path))
 
 
 # ---- eight at once

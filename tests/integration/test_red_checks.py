@@ -24,7 +24,8 @@ from e2e_ansible.engine.event import Event
 from e2e_ansible.engine.processes import end_all
 from e2e_ansible.engine.protocol import Cancel, Outcome, PlayRequest
 from e2e_ansible.engine.runner import RunnerEngine
-from e2e_ansible.judge.record import AttemptEnded, AttemptRecord, StepRecord
+from e2e_ansible.judge.entry import AttemptEnded
+from e2e_ansible.judge.record import AttemptRecord, StepRecord
 from e2e_ansible.judge.result import StepResult
 from e2e_ansible.judge.step import judge_step
 from e2e_ansible.providers.base import Operation

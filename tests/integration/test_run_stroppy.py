@@ -1,11 +1,12 @@
 """`run_stroppy` on a real node: what it tells is what the database has, and what is wrong goes red.
 
-The program is a double of the real one; `make test-stroppy` does the same with the real one.
+The program is the real one where it can be had, else a double; the summary of the tests says which, and why.
 """
 
 from __future__ import annotations
 
 import os
+import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import Any
 
 import pytest
 from real_runs import Desk, a_desk, one_test, write_suite
-from stroppy_stand_in import packed
+from which_stroppy import Stroppy
 
 from e2e_ansible.judge.result import StepResult, TestResult
 from e2e_ansible.load.result import LoadResult
@@ -22,9 +23,6 @@ from e2e_ansible.verdict import Cause, Verdict
 pytestmark = pytest.mark.nodes
 
 Step = dict[str, Any]
-REAL = bool(os.environ.get("STROPPY"))
-#: The line with k6 takes its set-up from this time.
-SHORT, LONG = (12, 30) if REAL else (3, 15)
 #: Waits until virtual users are at work.
 AT_WORK = """
 cd /; q() { runuser -u postgres -- psql -XAtqd load -c "$1"; }
@@ -38,7 +36,7 @@ systemctl restart "$(systemctl list-units --all --plain --no-legend 'postgresql@
 """
 
 
-def stroppy(name: str, **options: Any) -> Step:
+def run_stroppy(name: str, **options: Any) -> Step:
     return {"step": "run_stroppy", "name": name, "workload": "tpcc/tx", "vus": 2, "on": "n11", **options}
 
 
@@ -52,8 +50,9 @@ def on_n11(name: str, text: str, **more: Any) -> Step:
     }
 
 
-def sql(name: str, statement: str) -> Step:
-    return on_n11(name, f'cd / && runuser -u postgres -- psql -XAtqd load -c "{statement}"', register=name)
+def sql(name: str, statement: str, database: str = "load") -> Step:
+    command = f'cd / && runuser -u postgres -- psql -XAtqd {database} -c "{statement}"'
+    return on_n11(name, command, register=name)
 
 
 def in_spite(step: Step) -> Step:
@@ -62,29 +61,38 @@ def in_spite(step: Step) -> Step:
     return {"step": "group", "steps": [step], "rescue": rescue, "on_rescue": "continue"}
 
 
-STEPS: list[Step] = [
-    {"step": "deploy"},
-    {"step": "install", "service": "stroppy", "targets": ["n11"]},
-    stroppy(
-        "load", duration_seconds=SHORT, limits={"error_rate": 0.5, "outage_seconds": 60, "per_second": 0.1}
-    ),
-    sql("rows", "SELECT count(*) FROM history"),
-    in_spite(
-        stroppy("slow", workload="tpcb/tx", iterations=20, limits={"p99_ms": 0.0001, "per_second": 1e9})
-    ),
-    in_spite(stroppy("wrong", iterations=1, binary="/usr/local/bin/stroppy", params={"retry-atempts": 2})),
-    sql("forget", "SELECT pg_stat_reset()"),
-    stroppy("ridden-over", duration_seconds=LONG, background=True, limits={"outage_seconds": 60}),
-    on_n11("restart", AT_WORK + KILL + START),
-    {"step": "wait", "for": ["ridden-over"]},
-    stroppy("dead", via="n11:5999", duration_seconds=2, steps=["workload"]),
-]
+def seconds(stroppy: Stroppy) -> tuple[int, int]:
+    """Of the first load, and of the one that is ridden over; the line with k6 takes its set-up from this time."""
+    return (12, 30) if stroppy.dialect == "k6" else (3, 15)
+
+
+def steps(short: int, long: int) -> list[Step]:
+    enough: Step = {"error_rate": 0.5, "outage_seconds": 60, "per_second": 0.1}
+    never: Step = {"p99_ms": 0.0001, "per_second": 1e9}
+    return [
+        {"step": "deploy"},
+        {"step": "install", "service": "stroppy", "targets": ["n11"]},
+        run_stroppy("load", duration_seconds=short, limits=enough),
+        sql("rows", "SELECT count(*) FROM history"),
+        in_spite(run_stroppy("slow", workload="tpcb/tx", iterations=20, limits=never)),
+        in_spite(
+            run_stroppy("wrong", iterations=1, binary="/usr/local/bin/stroppy", params={"retry-atempts": 2})
+        ),
+        sql("forget", "SELECT pg_stat_reset()"),
+        run_stroppy("ridden-over", duration_seconds=long, background=True, limits={"outage_seconds": 60}),
+        on_n11("restart", AT_WORK + KILL + START),
+        {"step": "wait", "for": ["ridden-over"]},
+        run_stroppy("from-here", workload="tpcb/tx", on="controller", database="here", iterations=20),
+        sql("counted", "SELECT count(*) FROM pgbench_history", "here"),
+        run_stroppy("dead", via="n11:5999", duration_seconds=2, steps=["workload"]),
+    ]
 
 
 @dataclass
 class Loaded:
     """A run that has ended."""
 
+    stroppy: Stroppy
     desk: Desk
     test: TestResult
     run: Path
@@ -101,26 +109,33 @@ class Loaded:
 
 
 @pytest.fixture(scope="module")
-def loaded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Loaded]:
-    real = os.environ.get("STROPPY", "")
+def loaded(tmp_path_factory: pytest.TempPathFactory, stroppy: Stroppy) -> Iterator[Loaded]:
     with a_desk(tmp_path_factory.mktemp("stroppy")) as desk:
-        archive = Path(real) if real else packed(desk.folder / "stroppy_linux_amd64.tar.gz")
-        parameters = {"stroppy": {"archive": str(archive)}, "labels": {"run_stroppy": ["n11"]}}
-        write_suite(desk.folder / "suite.json", t=one_test(STEPS, **parameters))
+        desk.variables["PATH"] = f"{Path(stroppy.path).parent}{os.pathsep}{os.environ['PATH']}"
+        parameters = {"stroppy": stroppy.parameters, "labels": {"run_stroppy": ["n11"]}}
+        write_suite(desk.folder / "suite.json", t=one_test(steps(*seconds(stroppy)), **parameters))
         done = desk.call("run", "suite.json", "--keep", "always", seconds=900)
         print(done.out, done.err)
-        yield Loaded(desk, desk.result().tests[0], desk.newest())
+        yield Loaded(stroppy, desk, desk.result().tests[0], desk.newest())
+
+
+def test_the_program_is_what_the_summary_says(stroppy: Stroppy) -> None:
+    said = subprocess.run([stroppy.path, "version"], capture_output=True, text=True, check=True).stdout
+    print(said)
+    assert ("stand-in" in said) is not stroppy.real
 
 
 def test_what_is_told_is_what_the_database_has(loaded: Loaded) -> None:
     step, load = loaded.step("load"), loaded.load("load")
     assert step.verdict is Verdict.PASS, step.error
     assert load.complete
-    assert load.dialect == os.environ.get("STROPPY_DIALECT", "go")
+    assert load.dialect == loaded.stroppy.dialect
     rows = loaded.step("rows").registered
     assert rows is not None
     payments = {each.name: each.count for each in load.by_name}["payment"]
-    if REAL:  # it writes a row of history for each payment, and counts those too that it tried again
+    if (
+        loaded.stroppy.real
+    ):  # it writes a row of history for each payment, and counts those too that it tried again
         assert abs(int(str(rows["stdout"])) - payments) <= 5 + (load.retried or 0) + (load.failed or 0)
     else:
         assert int(str(rows["stdout"])) == load.transactions
@@ -169,7 +184,16 @@ def test_a_load_goes_on_after_a_crash_and_its_errors_are_counted(loaded: Loaded)
     assert load.failed
     assert load.transactions
     assert any(each.count == 0 for each in load.intervals)
-    assert load.intervals[-1].start + load.intervals[-1].seconds > LONG / 2
+    assert load.intervals[-1].start + load.intervals[-1].seconds > seconds(loaded.stroppy)[1] / 2
+
+
+def test_it_runs_on_the_controller_too(loaded: Loaded) -> None:
+    step, load = loaded.step("from-here"), loaded.load("from-here")
+    assert step.verdict is Verdict.PASS, step.error
+    assert (load.complete, load.transactions, load.dialect) == (True, 20, loaded.stroppy.dialect)
+    rows = loaded.step("counted").registered
+    assert rows is not None
+    assert int(str(rows["stdout"])) == 20
 
 
 def test_a_database_that_is_not_there_makes_it_red_and_says_so(loaded: Loaded) -> None:

@@ -22,8 +22,8 @@ from e2e_ansible.errors import E2EError, ProviderError, UnsupportedOperation, Us
 from e2e_ansible.nodes.observation import PowerState
 from e2e_ansible.providers.base import DeploymentSpec, Node, NodeSpec, Operation
 from e2e_ansible.providers.cloud.trouble import CloudError, Trouble
-from e2e_ansible.providers.static import StaticProvider
-from e2e_ansible.providers.static_inventory import machines
+from e2e_ansible.providers.static.driver import StaticProvider
+from e2e_ansible.providers.static.inventory import machines
 
 ON, OFF, UNKNOWN = PowerState.ON, PowerState.OFF, PowerState.UNKNOWN
 ADDRESSES = {"alpha": "203.0.113.11", "beta": "203.0.113.12", "plain": "203.0.113.13"}  # nobody has them

@@ -27,7 +27,8 @@ from e2e_ansible.engine.protocol import Cancel, Ended, Engine, Outcome, PlayRequ
 from e2e_ansible.engine.runner import RunnerEngine
 from e2e_ansible.engine.warm.engine import WarmEngine
 from e2e_ansible.judge.attempt import Judged, judge_attempt
-from e2e_ansible.judge.record import AttemptEnded, AttemptRecord
+from e2e_ansible.judge.entry import AttemptEnded
+from e2e_ansible.judge.record import AttemptRecord
 from e2e_ansible.suite.load import load_suite
 from e2e_ansible.suite.vocabulary import Vocabulary
 from e2e_ansible.verdict import Cause, Verdict

@@ -12,7 +12,7 @@ from e2e_ansible.errors import E2EError, UsageError
 from e2e_ansible.nodes.observation import PowerState
 from e2e_ansible.providers.base import Operation
 from e2e_ansible.providers.cloud.trouble import CloudError, Trouble
-from e2e_ansible.providers.yandex import YandexProvider
+from e2e_ansible.providers.yandex.driver import YandexProvider
 from tests.clouds.cases import DEPLOYMENT, PACE, Adapter, CloudCases, World
 from tests.clouds.yandex import ACCOUNT_ID, IAM, KEY_ID, OAUTH, ZONES, served
 

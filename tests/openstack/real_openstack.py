@@ -10,9 +10,9 @@ import pytest
 from e2e_ansible.errors import E2EError, ProviderError, UsageError
 from e2e_ansible.nodes.observation import PowerState
 from e2e_ansible.providers.base import Operation
-from e2e_ansible.providers.cloud.creation import Pace
+from e2e_ansible.providers.cloud.pace import Pace
 from e2e_ansible.providers.cloud.trouble import CloudError, Trouble
-from e2e_ansible.providers.openstack import OpenStackProvider
+from e2e_ansible.providers.openstack.driver import OpenStackProvider
 from tests.clouds.cases import DEPLOYMENT, HOSTILE, SHORT, Adapter, CloudCases, World
 from tests.openstack.world import CLOUD, IMAGE, ROOMY, SECRET, SMALL, ZONES, project
 

@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 
-from e2e_ansible.awx.act import Asked, hold, read_step
+from e2e_ansible.awx.act import read_step
 from e2e_ansible.awx.carried import Told
 from e2e_ansible.awx.clients import client_folder, integrity_node
+from e2e_ansible.awx.hold import hold
+from e2e_ansible.awx.job_variables import Asked
 from e2e_ansible.errors import UsageError
 
 

@@ -108,3 +108,13 @@ def test_at_the_end_it_is_only_told_and_the_next_cluster_has_a_history_of_its_ow
 
 def test_a_client_that_nobody_started_cannot_be_stopped(tmp_path: Path) -> None:
     assert known(tmp_path, "off").stop("load").trouble == "there is no client load to stop"
+
+
+def test_of_jobs_that_ran_at_once_the_longer_ledger_stays(folder: TestFolder) -> None:
+    """They are told in the order of the text, which need not be that of their ends."""
+    kept = Carried(folder)
+    kept.take({FAULTS: pack(b"one\ntwo\n")})
+    kept.take({FAULTS: pack(b"one\n")})
+    assert folder.faults.read_bytes() == b"one\ntwo\n"
+    kept.take({FAULTS: pack(b"one\ntwo\nthree\n")})
+    assert folder.faults.read_bytes() == b"one\ntwo\nthree\n"

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from e2e_ansible.api import plan
-from e2e_ansible.awx.workflow import Workflow, exported, workflow_of
+from e2e_ansible.awx.export import exported
+from e2e_ansible.awx.workflow import Workflow, workflow_of
 from e2e_ansible.errors import SuiteError
 from e2e_ansible.suite.load import parse_suite
 
@@ -115,6 +116,10 @@ def test_a_hypothesis_without_a_watch_is_a_chain() -> None:
             "goes on only if all succeeded",
         ),
         ([group(command("a"), **{"finally": [group(command("b"))]})], "can have steps only"),
+        (
+            [command("b", background=True), group(command("a"), WAIT_FOR_B, command("c"))],
+            "stands in the list of what it waits for",
+        ),
     ],
 )
 def test_what_awx_cannot_express_is_refused_with_its_place(steps: list[Any], words: str) -> None:

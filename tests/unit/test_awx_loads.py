@@ -93,7 +93,7 @@ def test_all_texts_together_fit_into_one_result(monkeypatch: pytest.MonkeyPatch)
     data = base64.b64encode(b'"line"\n' * 60_000).decode()
     names = ("stdout", "stderr", "kept/a", "kept/b", "kept/c", "kept/d")
     files = "".join(f"@e2e-load file {name} 420000\n{data}\n" for name in names)
-    said = f"@e2e-load exit 0 1.0 2.0 /tmp/x\n{files}@e2e-load end\n"
+    said = f"@e2e-load exit 0 1.0 2.0 3.0 /tmp/x\n{files}@e2e-load end\n"
 
     def execute(command: str, in_data: bytes) -> dict[str, Any]:
         assert command

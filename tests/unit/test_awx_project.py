@@ -11,10 +11,12 @@ import yaml
 from awx_rules import PROJECT, could_be_playbook, offered
 
 from e2e_ansible.api import load, plan
-from e2e_ansible.awx.act import Asked, read_step, runnable
+from e2e_ansible.awx.act import read_step
+from e2e_ansible.awx.job_variables import Asked, runnable
+from e2e_ansible.awx.refusal import _unable
 from e2e_ansible.awx.survey import survey_of
-from e2e_ansible.awx.workflow import _unable, told_options
-from e2e_ansible.compile.flow import played
+from e2e_ansible.awx.workflow import told_options
+from e2e_ansible.compile.made import played
 from e2e_ansible.steps.registry import step_types
 
 PLAYBOOKS = PROJECT / "playbooks"

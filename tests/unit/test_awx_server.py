@@ -142,3 +142,88 @@ def test_where_all_parents_must_converge_each_has_to_lead_there(
     found.clear()
     runner._advance(nodes, {}, stopped=False)
     assert bool(found) is ("successful" in (one, other) and not {"running", "not begun"} & {one, other})
+
+
+def handing(runner: Runner, *jobs: tuple[int, list[int], dict[str, Any]]) -> list[dict[str, Any]]:
+    """Nodes by number, what follows each, and the artifacts of its job, which was successful."""
+    runner._state.objects["job_templates"][5] = {
+        **{"id": 5, "name": "x", "survey_enabled": False, "ask_variables_on_launch": True},
+        **{"ask_timeout_on_launch": True},
+    }
+    for number, _, artifacts in jobs:
+        runner._state.objects["jobs"][100 + number] = {"status": "successful", "artifacts": artifacts}
+    nodes: list[dict[str, Any]] = [
+        {
+            "id": number,
+            "job": None,
+            "do_not_run": False,
+            "all_parents_must_converge": False,
+            "unified_job_template": 5,
+            "extra_data": {"from": "node", "own": number},
+            "timeout": None,
+            "ancestor_artifacts": {},
+            "success_nodes": after,
+            "failure_nodes": [],
+            "always_nodes": [],
+        }
+        for number, after, _ in jobs
+    ]
+    return nodes
+
+
+def given(runner: Runner, nodes: list[dict[str, Any]], variables: dict[str, Any]) -> dict[int, Any]:
+    """The variables that each job would begin with, when all have begun."""
+    found: dict[int, Any] = {}
+
+    def start(_: Any, taken: dict[str, Any]) -> dict[str, Any]:
+        number = taken["extra_vars"]["own"]
+        found[number] = taken["extra_vars"]
+        return {"id": 100 + number, "type": "job"}
+
+    runner._start_job = start  # type: ignore[method-assign,assignment]
+    while runner._advance(nodes, variables, stopped=False):
+        pass
+    return found
+
+
+@pytest.mark.parametrize(("left", "right", "expected"), [(2, 3, "old"), (3, 2, "new")])
+def test_where_branches_meet_what_one_was_given_takes_back_what_another_gave(
+    runner: Runner, left: int, right: int, expected: str
+) -> None:
+    """Parents in the order of their numbers, each with what it was given before what it gave."""
+    nodes = handing(
+        runner,
+        (1, [2, 3], {"key": "old", "first": 1}),
+        *sorted([(left, [4], {"key": "new", "left": 1}), (right, [4], {"right": 1})]),
+        (4, [5], {}),
+        (5, [], {}),
+    )
+    found = given(runner, nodes, {})
+    for number in (4, 5):
+        assert found[number]["key"] == expected
+        assert {"first", "left", "right"} <= set(found[number])
+    assert found[left]["key"] == found[right]["key"] == "old"
+    assert not {"left", "right"} & (set(found[left]) | set(found[right])), (
+        "branches know nothing of each other"
+    )
+
+
+def test_artifacts_come_between_what_the_node_says_and_the_variables_of_the_workflow(runner: Runner) -> None:
+    nodes = handing(runner, (1, [2], {"from": "artifact", "of": "artifact"}), (2, [], {}))
+    found = given(runner, nodes, {"of": "workflow"})
+    assert (found[1]["from"], found[1]["of"]) == ("node", "workflow")
+    assert (found[2]["from"], found[2]["of"]) == ("artifact", "workflow")
+
+
+def test_a_workflow_gives_what_its_jobs_gave_in_the_order_of_their_ends(runner: Runner) -> None:
+    state = runner._state
+    ends = {
+        7: ("successful", "3", {"key": 7}),
+        8: ("failed", "2", {"key": 8, "b": 8}),
+        9: ("canceled", "9", {"key": 9}),
+    }
+    for number, (status, finished, artifacts) in ends.items():
+        state.objects["jobs"][number] = {"status": status, "finished": finished, "artifacts": artifacts}
+    state.job_nodes[20] = [{"id": number, "job": number, "unified_job_template": 5} for number in ends]
+    state.objects["workflow_jobs"][20] = {"status": "failed"}
+    assert runner._given("workflow_jobs", 20) == {"key": 7, "b": 8}

@@ -15,9 +15,10 @@ from awx_server import TOKEN, Awx, add_step_template, running
 
 from e2e_ansible.api import Plan, plan
 from e2e_ansible.awx.client import AwxError, Client, Server
+from e2e_ansible.awx.export import exported
 from e2e_ansible.awx.publish import publish
 from e2e_ansible.awx.whole import WholeJob, whole_of
-from e2e_ansible.awx.workflow import Workflow, exported, workflow_of
+from e2e_ansible.awx.workflow import Workflow, workflow_of
 from e2e_ansible.content import content_root
 from e2e_ansible.engine.fake import FakeEngine
 from e2e_ansible.errors import UsageError

@@ -12,9 +12,10 @@ from awx_server import TOKEN, Awx, add_step_template, running
 
 from e2e_ansible.api import plan
 from e2e_ansible.awx.client import AwxError, Client, Server
+from e2e_ansible.awx.export import exported
 from e2e_ansible.awx.publish import find_template, publish
 from e2e_ansible.awx.whole import whole_of
-from e2e_ansible.awx.workflow import Workflow, exported, workflow_of
+from e2e_ansible.awx.workflow import Workflow, workflow_of
 from e2e_ansible.errors import SuiteError, UsageError
 from e2e_ansible.suite.load import parse_suite
 
@@ -211,6 +212,8 @@ def test_a_load_that_jobs_cannot_do_or_judge_is_refused_with_its_place(
         name = "ours"
 
     registry.register(Ours)
+    for name in ("own.sql", "own.json", "own.tar.gz"):
+        (tmp_path / name).touch()
     try:
         with pytest.raises(SuiteError, match=rf"s.json:\d+:.*{words}"):
             made([{"step": "deploy"}, step], file=str(tmp_path / "s.json"), parameters=parameters)
@@ -219,7 +222,41 @@ def test_a_load_that_jobs_cannot_do_or_judge_is_refused_with_its_place(
     there = {"stroppy": {"archive": "/var/lib/e2e-ansible/stroppy.tar.gz"}}
     assert made([COMMAND], file=str(tmp_path / "s.json"), parameters=there).nodes
     beside = str(SUITES / "s.json")
-    assert made([{"step": "run_pgbench", "scripts": ["own.sql"]}], file=beside).nodes
+    assert made([{"step": "run_pgbench", "scripts": ["quickstart.yaml"]}], file=beside).nodes
+
+
+def test_jobs_know_the_class_of_their_test_and_end_in_its_time() -> None:
+    """But those of an end, which run whatever happened, and what a workflow does after the steps."""
+    body = {"step": "group", "steps": [COMMAND, {**COMMAND, "timeout_seconds": 10}], "finally": [COMMAND]}
+    workflow = made([*WITH_NODES, body], time_class="fast")
+    found = {
+        node.identifier: (node.extra_data.get("e2e_time_class"), node.timeout_seconds)
+        for node in workflow.nodes
+    }
+    assert found == {
+        "01-deploy": ("fast", 330),
+        "02-stop-node": ("fast", 330),
+        "03-custom-command": ("fast", 330),
+        "04-custom-command": ("fast", 40),
+        "05-custom-command": (None, 330),
+        "05-custom-command-after-failure": (None, 330),
+        "clean-up": (None, 1200),
+        "collect": (None, 300),
+        "clean-up-after-failure": (None, 1200),
+        "result": (None, 120),
+    }
+    plain = {node.identifier: node.timeout_seconds for node in made([*WITH_NODES, body]).nodes}
+    assert plain["01-deploy"] > 330
+    assert not [node for node in made(WITH_NODES).nodes if "e2e_time_class" in node.extra_data]
+
+
+def test_what_is_required_is_looked_at_by_the_jobs_that_begin_the_test() -> None:
+    beside = {**COMMAND, "needs": []}
+    wanted = {"min_cpus": 2, "commands": ["virsh"]}
+    workflow = made([*WITH_NODES, beside], requirements=wanted)
+    found = {node.identifier: node.extra_data.get("e2e_requirements") for node in workflow.nodes}
+    first = {name: json.loads(text) for name, text in found.items() if text}
+    assert first == {"01-deploy": wanted, "03-custom-command": wanted}
 
 
 def test_an_export_is_what_the_module_takes() -> None:

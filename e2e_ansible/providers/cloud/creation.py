@@ -5,36 +5,18 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 
 from e2e_ansible.deadline import Deadline
 from e2e_ansible.errors import CleanUpError, E2EError
 from e2e_ansible.nodes.observation import PowerState
 from e2e_ansible.providers.base import NodeSpec, Operation
+from e2e_ansible.providers.cloud.found import by_node, found, listed, refuse_strangers
 from e2e_ansible.providers.cloud.machine import Cloud, Machine, Order, Place, Resource
+from e2e_ansible.providers.cloud.pace import Pace
 from e2e_ansible.providers.cloud.record import CloudDeployment
 from e2e_ansible.providers.cloud.trouble import CloudError, Trouble, patiently
 
-__all__ = ["Creation", "Pace", "await_unseen", "destroy", "found"]
-
-
-@dataclass(frozen=True)
-class Pace:
-    """Seconds: for one call with its repetitions, for a whole deployment, between two looks.
-
-    `lag` is how long a machine may stay unseen after the provider was asked for it.
-    """
-
-    call: float = 120
-    whole: float = 900
-    look: float = 2
-    lag: float = 15
-
-
-def found(cloud: Cloud, deployment: str, pace: Pace) -> dict[str, Machine]:
-    """The machines of a deployment by node."""
-    machines = patiently(lambda: cloud.machines(deployment), Deadline(pace.call))
-    return {machine.node: machine for machine in machines}
+__all__ = ["Creation", "await_unseen", "destroy"]
 
 
 class Creation:
@@ -55,11 +37,12 @@ class Creation:
         was made there is removed before the next place is tried.
 
         Raises:
+            ProviderError: what is there is not what was recorded; nothing was made.
             CloudError: not all could be made; nothing that was made by this is left.
             CleanUpError: not all could be made, and something of it could not be removed.
         """
         await_unseen(self._cloud, self._deployment, self._pace)
-        there = found(self._cloud, self._name, self._pace)
+        there = self._there()
         nodes = self._deployment.record.nodes
         started = self._start([node.name for node in nodes if node.name in there])
         missing = [node for node in nodes if node.name not in there]
@@ -70,6 +53,13 @@ class Creation:
     @property
     def _name(self) -> str:
         return self._deployment.record.id
+
+    def _there(self) -> dict[str, Machine]:
+        """What there is of the recorded nodes."""
+        nodes = {node.name for node in self._deployment.record.nodes}
+        machines = [each for each in listed(self._cloud, self._name, self._pace) if each.node in nodes]
+        refuse_strangers(machines, self._deployment.record)
+        return by_node(machines)
 
     def _make_somewhere(
         self, nodes: Sequence[NodeSpec], reserve: Callable[[Place, int], None], ordered: Callable[[], None]
@@ -99,11 +89,11 @@ class Creation:
             self._deployment.note("created", order)
 
     def _once(self, order: Order) -> None:
-        """A call whose answer was lost may have been heard: look before it is made again."""
-        if order.machine in self._deployment.unanswered() and order.node in found(
-            self._cloud, self._name, self._pace
-        ):
-            return
+        """A call whose answer was lost may have been heard: look before it is made again, and long enough."""
+        if order.machine in self._deployment.unanswered():
+            await_unseen(self._cloud, self._deployment, self._pace)
+            if order.node in found(self._cloud, self._name, self._pace):
+                return
         self._deployment.note("asked", order)
         try:
             self._cloud.create(order)
@@ -118,7 +108,7 @@ class Creation:
 
         def ready() -> bool:
             last.clear()
-            last.update(found(self._cloud, self._name, self._pace))
+            last.update(self._there())
             _refuse_failed([last.get(order.node) for order in orders])
             return all(_is_ready(last.get(order.node)) for order in orders)
 
@@ -224,7 +214,7 @@ def _delete(cloud: Cloud, deployment: str, pace: Pace, only: set[str] | None = N
         return patiently(lambda: cloud.resources(deployment), Deadline(pace.call))
 
     def gone() -> bool:
-        for machine in chosen():
+        for machine in [each for each in chosen() if not each.ending]:
             _try(reasons, machine.id, lambda m=machine: cloud.delete(m), pace)  # type: ignore[misc]
         return _is_over(reasons, [machine.id for machine in chosen()])
 

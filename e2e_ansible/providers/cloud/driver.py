@@ -8,6 +8,7 @@ import shlex
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import ClassVar
 
 from e2e_ansible.deadline import Deadline
 from e2e_ansible.errors import ProviderError
@@ -22,7 +23,8 @@ from e2e_ansible.providers.base import (
     PowerResult,
 )
 from e2e_ansible.providers.cloud import powering
-from e2e_ansible.providers.cloud.creation import Creation, Pace, await_unseen, destroy, found
+from e2e_ansible.providers.cloud.creation import Creation, await_unseen, destroy
+from e2e_ansible.providers.cloud.found import found, listed, one_of
 from e2e_ansible.providers.cloud.machine import (
     DEPLOYMENT_TAG,
     EXPIRES_TAG,
@@ -31,9 +33,12 @@ from e2e_ansible.providers.cloud.machine import (
     Cloud,
     Machine,
 )
+from e2e_ansible.providers.cloud.pace import Pace
 from e2e_ansible.providers.cloud.quota import Reservations
 from e2e_ansible.providers.cloud.record import CloudDeployment, CloudStore, new_record
+from e2e_ansible.providers.cloud.refusal import refuse
 from e2e_ansible.providers.cloud.trouble import patiently
+from e2e_ansible.providers.names import refuse_other_nodes
 from e2e_ansible.providers.system import locked, reported
 
 __all__ = ["CloudProvider"]
@@ -46,7 +51,10 @@ class CloudProvider:
     """Machines of one cloud. They are found by their tags, so they can be listed, powered and removed from anywhere.
 
     What only the controller that made them has is the key to log in; elsewhere ssh is the inventory's affair.
+    `cannot` are parameters of a suite that the provider cannot follow, each with the reason.
     """
+
+    cannot: ClassVar[Mapping[str, str]] = {}
 
     def __init__(self, cloud: Cloud, home: Path | None = None, pace: Pace | None = None) -> None:
         self.cloud = cloud
@@ -65,11 +73,13 @@ class CloudProvider:
             UsageError: the id, a node name or a parameter is not usable.
             ProviderError: the id is taken by other nodes.
         """
+        refuse(self.name, spec.parameters, self.cannot)
         with reported(f"deployment {spec.id} could not be prepared"), self._store.lock():
             known = self._store.find(spec.id)
             if known is None:
                 return self._store.add(new_record(spec, self.cloud, self._store.home, time.time())).folder
-        _refuse_other_nodes(known, spec)
+        recorded, wanted = ([node.name for node in nodes] for nodes in (known.record.nodes, spec.nodes))
+        refuse_other_nodes(spec.id, recorded, wanted)
         return known.folder
 
     def create(self, deployment: str) -> bool:
@@ -108,7 +118,7 @@ class CloudProvider:
         A machine whose tag names no host is no node; `destroy` removes it all the same.
         """
         recorded = self._store.find(deployment)
-        there = found(self.cloud, deployment, self._pace)
+        there = found(self.cloud, deployment, self._pace, recorded.record if recorded else None)
         planned = recorded.record.nodes if recorded else ()
         specs = {spec.name: spec for spec in planned}
         names = [*specs, *sorted(name for name in set(there) - set(specs) if _NAME.fullmatch(name))]
@@ -118,9 +128,11 @@ class CloudProvider:
         """See `Provider.power`.
 
         Raises:
-            ProviderError: as there, or there is no such machine.
+            ProviderError: as there, or there is no such machine, or it cannot be told which one is meant.
         """
-        machine = found(self.cloud, deployment, self._pace).get(node)
+        recorded = self._store.find(deployment)
+        machines = listed(self.cloud, deployment, self._pace)
+        machine = one_of(machines, node, recorded.record if recorded else None)
         if machine is None:
             raise ProviderError(f"deployment {deployment} has no machine for {node}", hint="create it first")
         return powering.operate(self.cloud, machine, operation, deadline_seconds, self._pace)
@@ -202,15 +214,6 @@ def _login(machine: Machine | None, deployment: CloudDeployment | None) -> dict[
         "ansible_ssh_common_args": " ".join([f"-o {known_hosts}", *options, "-o IdentitiesOnly=yes"]),
         "e2e_client_password_file": str(deployment.client_password),
     }
-
-
-def _refuse_other_nodes(known: CloudDeployment, spec: DeploymentSpec) -> None:
-    wanted, recorded = [node.name for node in spec.nodes], [node.name for node in known.record.nodes]
-    if sorted(wanted) != sorted(recorded):
-        raise ProviderError(
-            f"deployment {spec.id} has the nodes {', '.join(recorded)}, not {', '.join(wanted)}",
-            hint="destroy it first, or choose another id",
-        )
 
 
 def _deployed(

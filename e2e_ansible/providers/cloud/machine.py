@@ -71,7 +71,8 @@ class Order(BaseModel):
 class Machine(BaseModel):
     """A machine as its provider describes it now.
 
-    `power` is UNKNOWN between two states, `state` is the provider's word for it, `id` the provider's own.
+    `power` is UNKNOWN between two states, `state` is the provider's word for it, `id` the provider's own. `ending`
+    says that its end was asked for.
     `created` is in seconds since 1970, 0 where it is not told. `variables` are host variables of Ansible that this
     machine needs beside those that all have, such as the port. `failure` is why it never gets on by itself, '' if it
     may, and `trouble` is the kind of that.
@@ -87,6 +88,7 @@ class Machine(BaseModel):
     private_address: str = ""
     place: Place = Place()
     tags: Mapping[str, str] = Field(default_factory=dict)
+    ending: bool = False
     created: float = 0
     local_disk: bool = False
     variables: Mapping[str, object] = Field(default_factory=dict)
@@ -163,7 +165,7 @@ class Cloud(Protocol):
         ...
 
     def delete(self, machine: Machine) -> None:
-        """Ask for the end of a machine and all that came with it. One that is gone already is no error."""
+        """Ask for the end of a machine and all that came with it, once. One that is gone already is no error."""
         ...
 
     def remove(self, resource: Resource) -> None:

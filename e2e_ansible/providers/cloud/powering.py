@@ -6,8 +6,8 @@ from e2e_ansible.deadline import Deadline
 from e2e_ansible.errors import ProviderError
 from e2e_ansible.nodes.observation import PowerState
 from e2e_ansible.providers.base import Operation, PowerResult
-from e2e_ansible.providers.cloud.creation import Pace
 from e2e_ansible.providers.cloud.machine import Cloud, Machine, Pending
+from e2e_ansible.providers.cloud.pace import Pace
 from e2e_ansible.providers.cloud.trouble import CloudError, Trouble, patiently
 
 __all__ = ["operate"]

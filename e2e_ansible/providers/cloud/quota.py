@@ -10,8 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from e2e_ansible.deadline import Deadline
-from e2e_ansible.providers.cloud.creation import Pace
 from e2e_ansible.providers.cloud.machine import Cloud, Place
+from e2e_ansible.providers.cloud.pace import Pace
 from e2e_ansible.providers.cloud.record import CloudStore
 from e2e_ansible.providers.cloud.trouble import CloudError, Trouble, patiently
 from e2e_ansible.providers.system import write_durably

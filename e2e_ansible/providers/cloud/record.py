@@ -8,7 +8,6 @@ import os
 import re
 import secrets
 import time
-from collections.abc import Sequence
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -27,6 +26,7 @@ from e2e_ansible.providers.cloud.machine import (
     Order,
     Place,
 )
+from e2e_ansible.providers.cloud.settings import words
 from e2e_ansible.providers.home import default_home
 from e2e_ansible.providers.names import checked_id, checked_nodes
 from e2e_ansible.providers.store import Record, RecordFolder, Store
@@ -76,6 +76,10 @@ class CloudRecord(Record):
     settings: dict[str, object] = Field(default_factory=dict)
     nodes: tuple[NodeSpec, ...]
 
+    def machine_name(self, node: str) -> str:
+        """What the machine of a node is called at the provider."""
+        return _machine_name(self.id, self.tag, node)
+
     def order(self, node: NodeSpec, place: Place, public_key: str) -> Order:
         """The order of one node at one place; the same each time it is asked for."""
         tags = {
@@ -91,7 +95,7 @@ class CloudRecord(Record):
         return Order(
             deployment=self.id,
             node=node.name,
-            machine=_machine_name(self.id, self.tag, node.name),
+            machine=self.machine_name(node.name),
             token=hashlib.sha256(unique.encode()).hexdigest()[:32],
             place=place,
             image=self.image,
@@ -193,8 +197,8 @@ def new_record(spec: DeploymentSpec, cloud: Cloud, home: Path, at: float) -> Clo
     image = str(settings.pop("image", "") or cloud.image)
     if not image:
         raise UsageError(f"provider {cloud.name} needs to know the image", hint="parameters: {image: ...}")
-    sizes = _list(settings.pop("instance_type", None)) or [cloud.size]
-    zones = _list(settings.pop("zones", None)) or [""]
+    sizes = words(settings.pop("instance_type", None)) or [cloud.size]
+    zones = words(settings.pop("zones", None)) or [""]
     hours = _hours(settings.pop("expires_hours", None))
     return CloudRecord(
         id=checked_id(spec.id),
@@ -253,17 +257,6 @@ def _taggable(node: NodeSpec) -> NodeSpec:
             text = f"label {label!r} of {node.name} cannot be a tag of a machine"
             raise UsageError(text, hint=f"use a-z, 0-9, - and _, at most {most}")
     return node
-
-
-def _list(value: object) -> list[str]:
-    """One word or several, as a list."""
-    if value is None or value == "":
-        return []
-    return (
-        [str(each) for each in value]
-        if isinstance(value, Sequence) and not isinstance(value, str)
-        else [str(value)]
-    )
 
 
 def _tag_value(text: str) -> str:

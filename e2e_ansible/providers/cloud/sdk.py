@@ -1,14 +1,15 @@
-"""Imports the SDK of a provider when it is needed, or says how to install it."""
+"""Imports the SDK of a provider when it is needed, or says how to install it; and looks at it for `doctor`."""
 
 from __future__ import annotations
 
 import importlib
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from e2e_ansible.errors import UsageError
+from e2e_ansible.errors import E2EError, UsageError
 from e2e_ansible.providers.base import Finding
 
-__all__ = ["finding", "load"]
+__all__ = ["findings", "load"]
 
 
 def load(module: str, extra: str) -> Any:
@@ -26,10 +27,29 @@ def load(module: str, extra: str) -> Any:
         ) from error
 
 
-def finding(module: str, extra: str) -> Finding:
-    """For `doctor`: whether the SDK can be imported."""
+def findings(extra: str, modules: Sequence[str], looks: Mapping[str, Callable[[], str]]) -> list[Finding]:
+    """For `doctor`: the first module, which stands for all that are needed, then each look, up to the first bad one.
+
+    A look returns what it saw, or raises an error of ours.
+    """
+    installed = [_installed(module, extra) for module in modules]
+    found = [next((each for each in installed if not each.ok), installed[0])]
+    for what, look in looks.items():
+        if found[-1].ok:
+            found.append(_looked(f"{extra} {what}", look))
+    return found
+
+
+def _installed(module: str, extra: str) -> Finding:
     try:
         load(module, extra)
     except UsageError as error:
         return Finding(name=f"{extra} SDK", ok=False, detail=f"{error}; {error.hint}")
     return Finding(name=f"{extra} SDK", ok=True, detail=f"{module} is installed")
+
+
+def _looked(name: str, look: Callable[[], str]) -> Finding:
+    try:
+        return Finding(name=name, ok=True, detail=look())
+    except E2EError as error:
+        return Finding(name=name, ok=False, detail=f"{error}; {error.hint}".removesuffix("; "))

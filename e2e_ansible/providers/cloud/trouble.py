@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from enum import StrEnum
 from typing import TypeVar
 
 from e2e_ansible.deadline import Deadline
 from e2e_ansible.errors import ProviderError
 
-__all__ = ["CloudError", "Trouble", "patiently"]
+__all__ = ["CloudError", "Trouble", "asked_pause", "passing", "patiently", "trouble_of_status"]
 
 T = TypeVar("T")
 
@@ -29,6 +30,18 @@ class Trouble(StrEnum):
     MISSING = "missing"  # there is no such thing
     CONFLICT = "conflict"  # not in this state, or somebody else is at it
     OTHER = "other"
+
+
+#: What a status of HTTP means where nothing else is told.
+_STATUSES = {
+    401: Trouble.FORBIDDEN,
+    403: Trouble.FORBIDDEN,
+    404: Trouble.MISSING,
+    408: Trouble.TRANSIENT,
+    409: Trouble.CONFLICT,
+    412: Trouble.CONFLICT,
+    429: Trouble.TRANSIENT,
+}
 
 
 class CloudError(ProviderError):
@@ -55,3 +68,23 @@ def patiently(call: Callable[[], T], deadline: Deadline) -> T:
                 raise
             deadline.pause(max(0.0, error.pause_seconds) or pause)
             pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
+
+
+@contextmanager
+def passing(*troubles: Trouble) -> Iterator[None]:
+    """Errors of these kinds are none here, such as that what is to be removed is gone already."""
+    try:
+        yield
+    except CloudError as error:
+        if error.trouble not in troubles:
+            raise
+
+
+def trouble_of_status(status: int) -> Trouble:
+    """The kind of an answer of HTTP that says nothing more."""
+    return _STATUSES.get(status, Trouble.TRANSIENT if status >= 500 else Trouble.OTHER)
+
+
+def asked_pause(retry_after: str) -> float:
+    """Seconds that the header Retry-After of an answer asks for; 0 for none, or for a date."""
+    return float(retry_after) if retry_after.isdigit() else 0

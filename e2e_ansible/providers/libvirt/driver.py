@@ -2,29 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import ClassVar
 
 from e2e_ansible.providers.base import DeploymentSpec
-from e2e_ansible.providers.cloud.creation import Pace
 from e2e_ansible.providers.cloud.driver import CloudProvider
+from e2e_ansible.providers.cloud.pace import Pace
 from e2e_ansible.providers.cloud.refusal import refuse
 from e2e_ansible.providers.libvirt.base import OWN_IMAGE
 from e2e_ansible.providers.libvirt.cloud import LibvirtCloud
 
 __all__ = ["LibvirtProvider"]
 
-_CANNOT = {
-    "instance_type": "say libvirt_memory_gb and libvirt_vcpus",
-    "zones": "one daemon is one place; $E2E_LIBVIRT_URI names another one",
-    "region": "one daemon is one place; $E2E_LIBVIRT_URI names another one",
-    "subnet": "name only the network",
-    "security_groups": "filters are a matter of the network",
-    "public_address": "machines have the address that their network gives them",
-}
-
 
 class LibvirtProvider(CloudProvider):
     """Nodes are virtual machines of the daemon at `$E2E_LIBVIRT_URI`."""
+
+    cannot: ClassVar[Mapping[str, str]] = {
+        "instance_type": "say libvirt_memory_gb and libvirt_vcpus",
+        "zones": "one daemon is one place; $E2E_LIBVIRT_URI names another one",
+        "region": "one daemon is one place; $E2E_LIBVIRT_URI names another one",
+        "subnet": "name only the network",
+        "security_groups": "filters are a matter of the network",
+        "public_address": "machines have the address that their network gives them",
+    }
 
     def __init__(self, home: Path | None = None, pace: Pace | None = None) -> None:
         self._libvirt = LibvirtCloud(home)
@@ -40,7 +42,7 @@ class LibvirtProvider(CloudProvider):
             UsageError: as `CloudProvider.prepare`, or there is no such image, or a parameter means nothing here.
             ProviderError: as there, or the image could not be made, or no daemon answers.
         """
-        refuse(self.name, spec.parameters, _CANNOT)
+        refuse(self.name, spec.parameters, self.cannot)
         image = str(spec.parameters.get("image") or OWN_IMAGE)
         if image != OWN_IMAGE:
             image = str(Path(image).expanduser().resolve())

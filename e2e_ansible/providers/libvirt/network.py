@@ -7,10 +7,10 @@ from ipaddress import IPv4Network
 from xml.etree import ElementTree
 
 from e2e_ansible.providers.cloud.machine import Order
-from e2e_ansible.providers.cloud.trouble import CloudError, Trouble
+from e2e_ansible.providers.cloud.trouble import CloudError, Trouble, passing
 from e2e_ansible.providers.home import default_home
 from e2e_ansible.providers.libvirt.domain import read_tagged, tags_xml
-from e2e_ansible.providers.libvirt.virsh import Virsh, passing
+from e2e_ansible.providers.libvirt.virsh import Virsh
 from e2e_ansible.providers.local.network import choose_subnet, host_networks
 from e2e_ansible.providers.local.record import Store
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree
 
-from e2e_ansible.providers.cloud.trouble import Trouble
-from e2e_ansible.providers.libvirt.virsh import Virsh, passing
+from e2e_ansible.providers.cloud.trouble import Trouble, passing
+from e2e_ansible.providers.libvirt.virsh import Virsh
 
 __all__ = ["Pool", "Volume"]
 

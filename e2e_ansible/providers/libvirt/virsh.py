@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 
 from e2e_ansible.errors import ProviderError
 from e2e_ansible.providers.cloud.trouble import CloudError, Trouble
 from e2e_ansible.providers.system import PROGRAMS, try_run
 
-__all__ = ["INSTALL", "Virsh", "default_uri", "passing"]
+__all__ = ["INSTALL", "Virsh", "default_uri"]
 
 #: The packages of Debian and Ubuntu; the daemon itself, what it starts, and what we make of it.
 INSTALL = (
@@ -54,16 +53,6 @@ _TROUBLES: tuple[tuple[str, Trouble], ...] = (
 def default_uri() -> str:
     """`$E2E_LIBVIRT_URI`, else `$LIBVIRT_DEFAULT_URI`, else the daemon of the system."""
     return os.environ.get("E2E_LIBVIRT_URI") or os.environ.get("LIBVIRT_DEFAULT_URI") or "qemu:///system"
-
-
-@contextmanager
-def passing(*troubles: Trouble) -> Iterator[None]:
-    """Errors of these kinds are none here, such as that what is to be removed is gone already."""
-    try:
-        yield
-    except CloudError as error:
-        if error.trouble not in troubles:
-            raise
 
 
 class Virsh:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from e2e_ansible.errors import ProviderError, UsageError
 from e2e_ansible.providers.local.mounts import remove_tree
+from e2e_ansible.providers.mirror import mirror_of
 from e2e_ansible.providers.pgdg import image_hooks
 from e2e_ansible.providers.releases import DEFAULT_SUITE, Release
 from e2e_ansible.providers.system import locked, reported, sync_folder, tail
@@ -92,8 +93,8 @@ def ensure_image(images: Path, release: Release) -> Path:
 
 def mirror() -> list[str]:
     """`$E2E_APT_MIRROR`; mmdebstrap chooses when it is not set."""
-    mirror = os.environ.get("E2E_APT_MIRROR", "")
-    return [mirror] if mirror else []
+    address = mirror_of("E2E_APT_MIRROR")
+    return [address] if address else []
 
 
 def _build(tree: Path, release: Release, lock: int) -> None:

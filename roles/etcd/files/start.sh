@@ -27,9 +27,9 @@ is_stale() {
     [ "$(tr '\0' ' ' <"/proc/$pid/cmdline")" = "/usr/bin/etcd --config-file $configuration " ] || return 0
     began=$(mktemp)
     touch -d "$(systemctl show --timestamp=us+utc -P ActiveEnterTimestamp etcd.service)" "$began"
-    if [ "$configuration" -nt "$began" ]; then newer=0; else newer=1; fi
+    newer=$(find "$configuration" -newer "$began")
     rm "$began"
-    return "$newer"
+    [ -n "$newer" ]
 }
 
 write "$configuration" "$settings"

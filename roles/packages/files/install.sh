@@ -8,6 +8,13 @@ export LC_ALL=C DEBIAN_FRONTEND=noninteractive
 
 refuse() { echo "refused: $*"; exit 3; }
 
+# Neither an option nor a file nor nothing at all, which apt would take as well.
+for package in "$@"; do
+    case $package in
+    "" | [!a-z0-9]* | *[!a-z0-9.+:-]*) refuse "'$package' is no name of a package" ;;
+    esac
+done
+
 # Roles that are played at the same time take turns: no list is renewed while another one reads it.
 take_turn() {
     exec 9>/run/lock/e2e-packages.lock

@@ -20,7 +20,9 @@ if [ "$how" = anew ] || ! systemctl -q is-active "$unit" || ! systemctl -q is-en
     echo "changed: started $unit"
     [ "$mode" = apply ] || exit 0
     systemctl -q is-enabled "$unit" || systemctl -q enable "$unit" 2>/dev/null
-    systemctl restart "$unit" || refuse "$unit does not start: $(journalctl -q -n 3 -o cat -u "$unit" | tr '\n' ' ')"
+    # What could not start a few times is not tried again by systemd for a while.
+    systemctl reset-failed "$unit" 2>/dev/null || true
+    systemctl restart "$unit" 2>/dev/null || refuse "$unit does not start: $(journalctl -q -n 3 -o cat -u "$unit" | tr '\n' ' ')"
 fi
 [ "$mode" = apply ] || exit 0
 until [ "$(ask | tail -n 1)" = PONG ]; do

@@ -206,7 +206,7 @@ def test_flakes_are_sorted_and_told() -> None:
     ]
     assert [flake_line(one) for one in found] == [
         "start: broken, 3 of 3 failed, at least 36 %",
-        "stop: flaky, 2 of 40 failed, between 0 % and 17 %, 1 not known",
+        "stop: flaky, 2 of 40 failed, between 0.6 % and 17 %, 1 not known",
         "deploy: steady, 0 of 40 failed, at most 8 %",
         "never: unknown, 1 not known",
     ]
@@ -257,3 +257,13 @@ def test_what_is_not_known_decides_nothing() -> None:
 def test_no_trials_have_no_shift() -> None:
     with pytest.raises(ValueError, match="between 0 and 3 trials"):
         rate_shift(Tally(), Tally(passed=3), 0.01)
+
+
+def test_a_step_that_passed_once_is_not_said_to_fail_always() -> None:
+    (found,) = flakes({"load": tally([True] + [False] * 4)})
+    assert flake_line(found) == "load: flaky, 4 of 5 failed, between 28 % and 99.5 %"
+
+
+def test_of_one_trial_no_interval_is_told() -> None:
+    found = flakes({"a": Tally(passed=1), "b": Tally(failed=1)})
+    assert sorted(map(flake_line, found)) == ["a: steady, 0 of 1 failed", "b: broken, 1 of 1 failed"]

@@ -66,6 +66,8 @@ def test_the_whole_is_told_in_its_unit() -> None:
     assert found["errors"] == ((10.0,), "%", 0.1), "of all that were tried"
     assert found["retries"] == ((5.0,), "%", 0.1)
     assert found["outage"] == ((3.0,), "s", 1.0), "no finer than an interval"
+    longer = load.model_copy(update={"seconds": 90.0})
+    assert series(longer)["outage"].values == (30.0,), "nothing is told of its end"
 
 
 def test_a_percentile_of_few_transactions_is_none() -> None:

@@ -14,8 +14,9 @@ import pytest
 
 from e2e_ansible.artifacts.delivery import Hands, look, place, version
 from e2e_ansible.artifacts.folder import bring_folder
+from e2e_ansible.artifacts.install import deliver
 from e2e_ansible.artifacts.packages import Wanted, machine_of
-from e2e_ansible.artifacts.stroppy import Program
+from e2e_ansible.artifacts.stroppy import Program, Source
 from e2e_ansible.errors import InfrastructureError, UsageError
 
 
@@ -38,6 +39,15 @@ def test_a_program_comes_to_its_place_as_a_whole(tmp_path: Path) -> None:
     seen = look(hands, str(target))
     assert (seen.installed, seen.mode) == (made.sha256, "755")
     assert [path.name for path in target.parent.iterdir()] == [target.name]
+
+
+@pytest.mark.parametrize("path", ["", "stroppy", "bin/stroppy", "/usr/local/bin/", "~/stroppy"])
+def test_a_path_that_is_no_place_is_refused_before_anything_is_done(path: str) -> None:
+    def never(words: str) -> dict[str, Any]:
+        raise AssertionError(words)
+
+    with pytest.raises(UsageError, match=r"such as /usr/local/bin/stroppy, not '"):
+        deliver(Hands(never, str), Source(archive="/a"), path, install=True, only_look=False)
 
 
 @pytest.mark.parametrize(

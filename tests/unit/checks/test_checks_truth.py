@@ -28,7 +28,7 @@ from check_situations import (
 )
 from patroni_cases import ROWS as PATRONI_ROWS
 
-from e2e_ansible.checks import Situation, cluster, database, evaluate, integrity, nodes, patroni
+from e2e_ansible.checks import Situation, admin_ui, cluster, database, evaluate, integrity, nodes, patroni
 from e2e_ansible.checks.nodes import node_status
 from e2e_ansible.nodes.observation import AdminUi, Postgres, Replica
 
@@ -468,7 +468,7 @@ CASES = [
         for check, title, expected, changes, says, infrastructure, rest in PATRONI_ROWS
     ),
 ]
-FAMILIES = (cluster, nodes, database, integrity, patroni)
+FAMILIES = (cluster, nodes, database, admin_ui, integrity, patroni)
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.check}-{case.id}")

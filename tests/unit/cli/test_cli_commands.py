@@ -207,6 +207,19 @@ def test_destroy_may_be_repeated_and_keeps_the_folder(desk: Desk) -> None:
     assert files <= {path.name for path in run.iterdir()}
 
 
+def test_after_destroy_nothing_is_said_to_go_on_until_it_does(desk: Desk) -> None:
+    run = desk.a_run("survives")
+    manifest = json.loads((run / "run.json").read_text())
+    (run / "run.json").write_text(json.dumps({**manifest, "ended": None}))
+    words = (f"e2e-ansible resume {run.name}", f"e2e-ansible destroy {run.name}")
+    assert all(each in desk.call("report", run.name).out for each in words)
+    assert desk.call("destroy", run.name).code == 0
+    assert not any(each in desk.call("report", run.name).out for each in words)
+    for journal in run.glob("tests/*/journal.jsonl"):
+        os.utime(journal, (2**32, 2**32))
+    assert all(each in desk.call("report", run.name).out for each in words)
+
+
 def test_schema_prints_json_and_nothing_else(desk: Desk) -> None:
     done = desk.call("schema")
     assert (done.code, json.loads(done.out), done.err) == (0, schema(), "")

@@ -20,6 +20,8 @@ from pydantic import BaseModel
 from e2e_ansible.cli.app import app
 from e2e_ansible.cli.manual import EXAMPLES, manual
 from e2e_ansible.judge.result import CheckResult, Failure, Proof, RunResult, StepResult, TestResult
+from e2e_ansible.load import registry
+from e2e_ansible.load.pgbench import Pgbench
 from e2e_ansible.report.notice import Notice
 from e2e_ansible.steps.registry import step_types
 from e2e_ansible.suite.load import parse_suite
@@ -127,9 +129,10 @@ def test_a_page_has_no_gaps_and_names_no_machine(page: Path) -> None:
         if kind == "yaml"
     ],
 )
-def test_a_suite_in_the_text_is_right(page: str, block: str) -> None:
+def test_a_suite_in_the_text_is_right(page: str, block: str, monkeypatch: pytest.MonkeyPatch) -> None:
     if page in OF_PLUGINS:
         return
+    monkeypatch.setitem(registry._registered, "statements", Pgbench())  # one that docs/load.md adds
     found = yaml.safe_load(block)
     suite = {"workflow": found} if isinstance(found, list) else found
     assert parse_suite(yaml.dump(suite).encode(), "example.yaml").tests

@@ -184,3 +184,14 @@ def test_a_plan_with_groups_is_read_back(words: Vocabulary) -> None:
     (found,) = (item for item in read.items if isinstance(item, FlowGroup))
     assert (found.id, found.name) == ("group-1-g", "g")
     assert str(made.steps[2].when) == 'failed "02-s"'
+
+
+def test_a_step_that_cannot_be_compiled_is_told_with_its_line(words: Vocabulary) -> None:
+    nowhere = {"step": "install", "service": "exporter", "targets": ["c11"]}
+    parameters = {"clients": 1, "exporter": True}
+    text = json.dumps({"parameters": parameters, "workflow": [{"step": "create_nodes"}, nowhere]}, indent=1)
+    with pytest.raises(SuiteError) as caught:
+        compile_suite(parse_suite(text.encode(), "s.json", vocabulary=words), words.step_types)
+    (problem,) = caught.value.problems
+    assert problem.line == text[: text.index('"install"')].count("\n"), "where the step begins"
+    assert problem.hint

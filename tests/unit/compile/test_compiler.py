@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from e2e_ansible.compile.compiler import compile_suite, source_map
 from e2e_ansible.compile.plan import Plan, PlannedStep
 from e2e_ansible.compile.render import playbook_text
+from e2e_ansible.errors import UnsupportedOperation
 from e2e_ansible.steps.base import CompileContext, CompiledStep, StepType, Unsafe, play
 from e2e_ansible.suite.load import parse_suite
 from e2e_ansible.suite.model import StepOptions
@@ -220,3 +221,21 @@ def assert_inert(value: Any) -> None:
             assert_inert(item)
     elif isinstance(value, str) and not OURS.fullmatch(value):
         assert is_inert(value)
+
+
+class Unable(StepType[StepOptions]):
+    """A step that no provider here can do."""
+
+    name = "custom_command"
+    summary = "Do what cannot be done"
+    options = StepOptions
+
+    def compile(self, options: StepOptions, context: CompileContext) -> CompiledStep:
+        raise UnsupportedOperation("no provider has that")
+
+
+def test_what_a_provider_cannot_do_is_no_wrong_suite(words: Vocabulary) -> None:
+    text = json.dumps({"workflow": [{"step": "custom_command", "custom_command": ["x"]}]})
+    suite = parse_suite(text.encode(), "s.json", vocabulary=words)
+    with pytest.raises(UnsupportedOperation, match="no provider has that"):
+        compile_suite(suite, {**words.step_types, "custom_command": Unable()})

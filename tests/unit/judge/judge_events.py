@@ -8,9 +8,8 @@ from typing import Any
 from e2e_ansible.compile.plan import Plan, PlannedNode, PlannedStep
 from e2e_ansible.engine.event import Event, Kind
 from e2e_ansible.engine.protocol import Ended, Outcome
-from e2e_ansible.judge.record import (
+from e2e_ansible.judge.entry import (
     AttemptEnded,
-    AttemptRecord,
     AttemptStarted,
     CleanUpEnded,
     Entry,
@@ -19,6 +18,7 @@ from e2e_ansible.judge.record import (
     TestEnded,
     TestStarted,
 )
+from e2e_ansible.judge.record import AttemptRecord
 from e2e_ansible.nodes.observation import Postgres, Replica
 from e2e_ansible.steps.judgement import Judgement, Replay
 from e2e_ansible.suite.model import Requirements, Retry, SourceRef

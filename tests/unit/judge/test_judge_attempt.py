@@ -35,7 +35,8 @@ from e2e_ansible.compile.plan import PlannedStep
 from e2e_ansible.engine.event import Event, Kind
 from e2e_ansible.engine.protocol import Ended, Outcome
 from e2e_ansible.judge.attempt import Judged, judge_attempt
-from e2e_ansible.judge.record import AttemptRecord, CustomOutcome
+from e2e_ansible.judge.entry import CustomOutcome
+from e2e_ansible.judge.record import AttemptRecord
 from e2e_ansible.verdict import Cause, Verdict
 
 PASS = (Verdict.PASS, None)

@@ -9,7 +9,8 @@ from judge_events import failed, journal_of_step, journal_of_test, ok, plan, sta
 
 from e2e_ansible.engine.event import Event
 from e2e_ansible.judge.cause import cause_of
-from e2e_ansible.judge.record import FaultsHealed, TestEnded, records
+from e2e_ansible.judge.entry import FaultsHealed, TestEnded
+from e2e_ansible.judge.record import records
 from e2e_ansible.judge.result import Failure
 from e2e_ansible.judge.test import judge_test
 from e2e_ansible.steps.judgement import Judgement

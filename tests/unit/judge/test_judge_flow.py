@@ -10,8 +10,9 @@ from e2e_ansible.engine.event import Event
 from e2e_ansible.engine.protocol import Ended, Outcome
 from e2e_ansible.errors import HarnessError
 from e2e_ansible.judge.condition import holds, told
+from e2e_ansible.judge.entry import StepOmitted
 from e2e_ansible.judge.flow import is_forgiven, missing, speaking, steps_of, verdict_of
-from e2e_ansible.judge.record import StepOmitted, records
+from e2e_ansible.judge.record import records
 from e2e_ansible.judge.result import StepResult
 from e2e_ansible.judge.step import judge_step
 from e2e_ansible.judge.test import judge_test
@@ -72,6 +73,15 @@ def test_only_a_rescue_that_passed_makes_good(rescue: Verdict | None, forgiven: 
     results = {"a": result("a", FAIL), "r": result("r", rescue)}
     assert is_forgiven(group("a", rescue="r", go_on=True), results) is forgiven
     assert not is_forgiven(group("a", rescue="r"), results)
+
+
+def test_a_rescue_that_was_left_out_makes_nothing_good() -> None:
+    left_out = result("r", None).model_copy(update={"status": Status.OMITTED})
+    results = {"a": result("a", FAIL), "r": left_out}
+    assert not is_forgiven(group("a", rescue="r", go_on=True), results)
+    assert verdict_of([group("a", rescue="r", go_on=True)], results) is FAIL
+    results["s"] = result("s")
+    assert is_forgiven(group("a", rescue="r s", go_on=True), results), "one of its steps has passed"
 
 
 def test_what_cut_off_an_interrupt_decides_last() -> None:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from judge_events import DONE, attempt, ok, plan, stats, step, unreachable
 
 from e2e_ansible.judge.attempt import Judged, judge_attempt
+from e2e_ansible.judge.entry import AttemptEnded
 from e2e_ansible.judge.load import judge_load, longest_outage
-from e2e_ansible.judge.record import AttemptEnded, StepRecord
+from e2e_ansible.judge.record import StepRecord
 from e2e_ansible.judge.result import StepResult
 from e2e_ansible.judge.step import judge_step
 from e2e_ansible.load.limits import LoadLimits
@@ -112,6 +116,76 @@ def test_what_nothing_is_told_of_is_an_outage_as_well() -> None:
     assert longest_outage([*intervals(1, 1), Interval(start=7, seconds=1, count=1)]) == 5
 
 
+def test_an_outage_at_the_very_begin_or_end_is_one_also_where_no_interval_tells_of_it() -> None:
+    late = [Interval(start=20.0 + index, seconds=1, count=3) for index in range(5)]
+    assert longest_outage(late, 25.0) == 20
+    tenths = [Interval(start=0.1 * place, seconds=0.1, count=1) for place in range(9)]
+    assert longest_outage(tenths) == 0, "what is left over of a sum is no outage"
+    assert longest_outage(intervals(3, 3, 3), 30.0) == 27
+    assert longest_outage(intervals(3, 0, 0), 30.0) == 29
+    assert longest_outage(intervals(3, 3, 3), 3.8) == 0, "the last interval was not whole, and is not told"
+    load = GOOD.model_copy(update={"intervals": tuple(intervals(3, 3, 3)), "seconds": 30.0})
+    assert judge_load(load, limits(outage_seconds=20))[0] is Verdict.FAIL
+
+
+def test_intervals_over_each_other_make_no_outage() -> None:
+    several = [Interval(start=0, seconds=10, count=3), Interval(start=1, seconds=1, count=3)]
+    assert longest_outage([*several, Interval(start=10, seconds=10, count=3)]) == 0
+
+
+@settings(deadline=None)
+@given(st.lists(st.integers(0, 2), min_size=1, max_size=30), st.integers(1, 7))
+def test_longer_intervals_of_the_same_load_never_make_an_outage_longer(counts: list[int], wide: int) -> None:
+    fine = intervals(*counts)
+    pieces = [fine[at : at + wide] for at in range(0, len(fine), wide)]
+    coarse = [
+        Interval(start=piece[0].start, seconds=len(piece), count=sum(one.count for one in piece))
+        for piece in pieces
+    ]
+    true, seen = longest_outage(fine), longest_outage(coarse)
+    assert true is not None and seen is not None
+    assert seen <= true
+    kept = judge_load(
+        GOOD.model_copy(update={"intervals": tuple(coarse)}), limits(outage_seconds=max(true - 1, 0))
+    )
+    assert true == 0 or true - 1 >= wide or kept != PASS, "what hides in an interval is not known"
+
+
+@pytest.mark.parametrize("name", ["error_rate", "outage_seconds", "p95_ms", "p99_ms", "per_second"])
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_what_is_no_number_keeps_to_no_limit(name: str, value: float) -> None:
+    broken = GOOD.model_copy(
+        update={
+            "latency": Latency(p95=value, p99=value),
+            "per_second": value,
+            "failed": None,
+            "intervals": (Interval.model_construct(start=0.0, seconds=value, count=1, latency=Latency()),),
+        }
+    )
+    limit = 0.5 if name == "error_rate" else 1000.0
+    verdict, _, error = judge_load(broken, limits(**{name: limit}))
+    assert verdict is Verdict.UNKNOWN
+    assert name in str(error)
+
+
+def test_an_outage_that_an_interval_may_hide_is_not_kept_to() -> None:
+    wide = GOOD.model_copy(update={"intervals": (Interval(start=0, seconds=60, count=9),)})
+    verdict, _, error = judge_load(wide, limits(outage_seconds=5))
+    assert verdict is Verdict.UNKNOWN
+    assert "outage_seconds (an interval of 60 s shows none of 5 s)" in str(error)
+    assert judge_load(wide, limits(outage_seconds=60)) == PASS
+
+
+@pytest.mark.parametrize("failed", [None, 0, 7])
+def test_a_load_that_loaded_nothing_has_failed_whatever_it_says(failed: int | None) -> None:
+    idle = GOOD.model_copy(update={"transactions": 0, "failed": failed})
+    words = (Verdict.FAIL, Cause.PRODUCT, "x: not one transaction succeeded")
+    assert judge_load(idle, limits()) == words
+    silent = GOOD.model_copy(update={"transactions": None, "intervals": tuple(intervals(0, 0))})
+    assert judge_load(silent, limits()) == words
+    assert judge_load(EMPTY, limits()) == PASS, "a tool may count no transactions at all"
+
+
 # ---- from events
 
 
@@ -154,6 +228,9 @@ def test_a_tool_from_elsewhere_is_what_was_made_of_it_then() -> None:
 def test_a_play_that_tells_no_load_is_unknown_and_one_that_failed_has_failed() -> None:
     assert judged(ok()).verdict is Verdict.UNKNOWN
     assert judged(ok(e2e_load={"tool": 1})).verdict is Verdict.UNKNOWN
+    assert judged(ok(e2e_load=said()), ok(e2e_load={"tool": 1})).verdict is Verdict.UNKNOWN, (
+        "not the one before"
+    )
     gone = judged(ok(e2e_load=said()), unreachable())
     assert gone.verdict is Verdict.FAIL
     assert gone.load is not None, "what was measured is told all the same"

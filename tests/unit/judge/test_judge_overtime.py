@@ -9,8 +9,9 @@ from judge_events import DONE, crash, journal_of_step, journal_of_test, plan, pr
 
 from e2e_ansible.engine.event import Event
 from e2e_ansible.engine.protocol import Ended, Outcome
+from e2e_ansible.judge.entry import Entry, QuotaReleased, QuotaReserved, TimeUp
 from e2e_ansible.judge.overtime import over_time
-from e2e_ansible.judge.record import Entry, QuotaReleased, QuotaReserved, TestRecord, TimeUp, records
+from e2e_ansible.judge.record import TestRecord, records
 from e2e_ansible.judge.result import StepResult, TestResult
 from e2e_ansible.judge.test import judge_test
 from e2e_ansible.steps.judgement import Judgement
@@ -105,6 +106,25 @@ def test_what_the_step_that_was_ended_says_is_told_too() -> None:
     first, second = str(late.error).splitlines()
     assert "was ended after 310.0 s in 01-crash_node" in first
     assert second.startswith("01-crash_node: ")
+
+
+def ended_between_two_steps(*entries: Entry) -> TestResult:
+    one = crash()
+    return judge_test(plan(one, DRIVE), records(entries), {(one.id, 1): [proved(), stats()]})
+
+
+def test_steps_that_had_no_time_left_were_not_killed() -> None:
+    late = ended_between_two_steps(*journal_of_test([*journal_of_step(crash()), up()]))
+    assert late.verdict is FAIL
+    (said,) = str(late.error).splitlines()
+    assert "between two steps" in said
+    assert said.endswith("not begun: 02-drive")
+
+
+def test_who_was_killed_after_the_time_was_over_is_told_so() -> None:
+    (*entries, _clean_up, _end) = journal_of_test([*journal_of_step(crash()), up()])
+    late = ended_between_two_steps(*entries)
+    assert (late.verdict, str(late.error).splitlines()[1]) == (FAIL, "the run was killed in its clean-up")
 
 
 def test_the_first_time_that_it_was_over_counts() -> None:

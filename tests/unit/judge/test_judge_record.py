@@ -7,7 +7,7 @@ from judge_events import DONE
 
 from e2e_ansible.engine.protocol import Ended, Outcome
 from e2e_ansible.errors import HarnessError
-from e2e_ansible.judge.record import (
+from e2e_ansible.judge.entry import (
     AttemptEnded,
     AttemptStarted,
     CleanUpEnded,
@@ -21,11 +21,10 @@ from e2e_ansible.judge.record import (
     StepResumed,
     StepStarted,
     TestEnded,
-    TestRecord,
     TestStarted,
     Trouble,
-    records,
 )
+from e2e_ansible.judge.record import TestRecord, records
 
 ENTRIES: list[Entry] = [
     TestStarted(at=1, deployment="case-1", plan_hash="hash"),

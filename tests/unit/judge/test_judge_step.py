@@ -26,7 +26,7 @@ from judge_events import (
 from e2e_ansible.compile.plan import PlannedStep
 from e2e_ansible.engine.event import Event
 from e2e_ansible.engine.protocol import Ended, Outcome
-from e2e_ansible.judge.record import (
+from e2e_ansible.judge.entry import (
     AttemptEnded,
     AttemptStarted,
     Entry,
@@ -34,8 +34,8 @@ from e2e_ansible.judge.record import (
     StepEnded,
     StepResumed,
     Trouble,
-    records,
 )
+from e2e_ansible.judge.record import records
 from e2e_ansible.judge.result import StepResult
 from e2e_ansible.judge.step import judge_step, log_path
 from e2e_ansible.verdict import Cause, Status, Verdict

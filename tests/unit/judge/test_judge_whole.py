@@ -19,17 +19,16 @@ from judge_events import (
 
 from e2e_ansible.engine.event import Event
 from e2e_ansible.engine.protocol import Ended, Outcome
-from e2e_ansible.judge.record import (
+from e2e_ansible.judge.entry import (
     CleanUpEnded,
     Entry,
     Evidence,
     Interrupted,
     TestEnded,
-    TestRecord,
     TestStarted,
     Trouble,
-    records,
 )
+from e2e_ansible.judge.record import TestRecord, records
 from e2e_ansible.judge.result import LeftOut, TestResult
 from e2e_ansible.judge.run import judge_run
 from e2e_ansible.judge.test import judge_test

@@ -10,8 +10,10 @@ import pytest
 
 from e2e_ansible.compile.compiler import compile_suite
 from e2e_ansible.compile.plan import Plan
-from e2e_ansible.judge.record import Resumed, StepEnded, StepOmitted, StepStarted, TestStarted, records
-from e2e_ansible.judge.result import GraphResult, Resumption, StepResult, TestResult
+from e2e_ansible.judge.entry import Resumed, StepEnded, StepOmitted, StepStarted, TestStarted
+from e2e_ansible.judge.graph_result import GraphResult
+from e2e_ansible.judge.record import records
+from e2e_ansible.judge.result import Resumption, StepResult, TestResult
 from e2e_ansible.judge.test import judge_test
 from e2e_ansible.judge.wall import graph_result
 from e2e_ansible.suite.load import parse_suite
@@ -130,6 +132,14 @@ def test_a_watch_ends_with_its_group_and_is_on_no_path() -> None:
     began = {step.id.partition("-")[2]: (0.0, 9.0) for step in watched.steps if step.watch}
     graph = measured(watched, {**began, "a": (0, 8)})
     assert [step.partition("-")[2] for step in graph.path] == ["a"]
+    assert (graph.wall_seconds, graph.summed_seconds) == (9, 8), "one by one it would take none of its own"
+
+
+def test_a_wait_in_a_group_for_what_runs_beside_it_is_part_of_the_graph() -> None:
+    inner = {"step": "group", "steps": [{"step": "wait", "for": ["a"]}, say("b")]}
+    plan = planned(say("a", background=True), inner, say("c"))
+    graph = measured(plan, {"a": (0, 30), "b": (30, 31), "c": (31, 32)})
+    assert (graph.path, graph.path_seconds) == (("01-a", "02-b", "03-c"), 32)
 
 
 def test_groups_with_a_name_are_phases_where_no_step_has_one() -> None:

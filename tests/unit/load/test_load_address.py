@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from psycopg.conninfo import conninfo_to_dict
 
 from e2e_ansible.errors import UsageError
 from e2e_ansible.load.address import Address, address, parse_connection
@@ -75,6 +76,31 @@ def test_a_connection_is_a_url_or_words(
     assert found.variables["PGSSLMODE"] == "require"
     assert SECRET not in texts(found)
     assert QUOTED not in texts(found)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "host=::1,db port=1,2 dbname='it''s' user='a b'".replace("''", "\\'"),
+        "host=db dbname='a&b=c/d?e' user='o@x:y' options='-c statement_timeout=5s' application_name='my load+1'",
+        "host=/var/run/postgresql dbname=x user=u",
+        "postgres://u@%2Fvar%2Frun%2Fpostgresql/x%20y?options=-c%20a%3Db",
+    ],
+)
+def test_an_address_as_a_url_says_the_same_to_libpq(text: str) -> None:
+    found = parse_connection(text)
+    told = conninfo_to_dict(found.url)
+    assert told.pop("host") == ",".join(found.hosts)
+    assert told.pop("port") == ",".join(map(str, found.ports))
+    assert (told.pop("user"), told.pop("dbname")) == (found.user, found.database)
+    assert told == found.options
+
+
+@pytest.mark.parametrize("name", ["sslpassword"])
+def test_a_secret_that_only_an_argument_could_have_is_refused(name: str) -> None:
+    with pytest.raises(UsageError, match=f"the connection has {name}") as caught:
+        parse_connection(f"host=db user=bob {name}=hunter2")
+    assert "hunter2" not in f"{caught.value} {caught.value.hint}"
 
 
 @pytest.mark.parametrize(

@@ -127,6 +127,24 @@ def test_a_url_that_a_tool_prints_has_no_password(database: dict[str, Any]) -> N
 
 
 @pytest.mark.usefixtures("place")
+def test_a_password_of_digits_is_hidden_where_it_stands_and_changes_no_number(tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("12")
+    hostvars = {"n1": {"e2e_client_password_file": str(tmp_path / "secret")}}
+    numbers = 'processed: 5012\ntps = 1234.5\ncount=12 avg=12.012\n{"all":[12,0,1.12],"n": 12}\n'
+    told = 'postgres://u:12@h *:*:*:*:12\npassword=12 {"p": "12"}'
+    found = sh(
+        'cat a b; cat "$PGPASSFILE" >k',
+        files={"a": numbers, "b": told},
+        keep=["k"],
+        hostvars=hostvars,
+        database={"hosts": ["n1"]},
+    )
+    hidden = told.replace("12", "********")
+    assert found["stdout"] == numbers + hidden
+    assert found["files"]["k"] == "*:*:*:*:********\n"
+
+
+@pytest.mark.usefixtures("place")
 def test_outputs_are_kept_whole_for_their_owner_and_bounded_in_the_event(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -163,6 +181,25 @@ def test_it_is_ended_after_its_time_with_all_that_it_has_started() -> None:
     found = sh("echo begun; sleep 4321 & sleep 4322", timeout_seconds=1)
     assert (found["exit_code"], found["stdout"]) == (124, "begun\n")
     assert _running("sleep\x004321") + _running("sleep\x004322") == []
+
+
+def test_a_clock_that_is_set_meanwhile_makes_nothing_longer(
+    tmp_path: Path, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each look at the clock finds it an hour later; the folder has a name with a space."""
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin/date").write_text(
+        f'#!/bin/sh\necho >>{tmp_path}/n\necho "$(wc -l <{tmp_path}/n)00000.5"\n'
+    )
+    (tmp_path / "bin/date").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:{os.environ['PATH']}")
+    (place / "a b").mkdir()
+    monkeypatch.setenv("TMPDIR", str(place / "a b"))
+    found = sh("pwd", files={"conf": "@FOLDER@"})
+    (place / "a b").rmdir()
+    assert found["started"] == 100000.5
+    assert 0 <= found["ended"] - found["started"] < 60
+    assert found["stdout"].startswith(f"{place}/a b/e2e-load.")
 
 
 def test_it_is_ended_when_nobody_waits_for_it_any_more(place: Path) -> None:
@@ -213,7 +250,7 @@ def test_what_must_not_fail_is_told_with_its_last_words() -> None:
 
 
 def test_an_answer_that_was_cut_off_is_a_failure() -> None:
-    cut = ".....\n@e2e-load exit 0 1.0 2.0 /x\n@e2e-load file stdout 3\nYWJj\n"
+    cut = ".....\n@e2e-load exit 0 1.0 2.0 3.0 /x\n@e2e-load file stdout 3\nYWJj\n"
     args = {name: spec.get("default") for name, spec in ARGUMENTS.items()} | {
         "tool": "x",
         "argv": ["x"],

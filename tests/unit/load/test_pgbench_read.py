@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import json
+import random
 import statistics
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 from outputs import OLD, SUMMARY, output, row
 
+from e2e_ansible.judge.load import longest_outage
 from e2e_ansible.load.pgbench import TOOL
 from e2e_ansible.load.pgbench_reduce import MOST_INTERVALS, reduce
+from e2e_ansible.load.result import LoadResult
 
 REDUCED = {
     "start": 100.02,
@@ -66,6 +73,83 @@ def test_version_13_has_another_summary() -> None:
     assert (load.complete, load.failed) == (True, 0), "there any error ends a client, and none was ended"
 
 
+# ---- each version: recorded, or of 13 and 14 written by their source
+
+
+VERSIONS = Path(__file__).parents[2] / "data/pgbench"
+
+
+def _runs() -> Iterator[Any]:
+    for path in sorted(VERSIONS.glob("*.json")):
+        for name in json.loads(path.read_text())["runs"]:
+            yield pytest.param(path.stem, name, id=f"{path.stem}-{name}")
+
+
+def load_of(version: str, name: str, *, logs: bool) -> LoadResult:
+    """What is read of a run; its logs are reduced as on the node."""
+    run = json.loads((VERSIONS / f"{version}.json").read_text())["runs"][name]
+    reduced = reduce(run["log"].splitlines(keepends=True), 1)
+    ended = {"ended": reduced["end"]} if reduced["end"] else {}
+    said = {key: run[key] for key in ("stdout", "stderr", "exit_code")}
+    return TOOL.read(output(reduced=reduced if logs else None, workload="a, b", **said, **ended))
+
+
+@pytest.mark.parametrize(("version", "name"), list(_runs()))
+def test_what_each_version_counted_is_what_its_logs_have(version: str, name: str) -> None:
+    logged, told = load_of(version, name, logs=True), load_of(version, name, logs=False)
+    assert logged.version.partition(".")[0] == version
+    assert (logged.transactions, logged.failed, logged.retried) == (
+        told.transactions,
+        told.failed,
+        told.retried,
+    )
+    assert logged.per_second == told.per_second
+    if name == "refused":
+        assert (logged.complete, logged.transactions, logged.failed) == (False, None, None)
+        return
+    assert logged.complete
+    assert sum(each.count for each in logged.intervals) == logged.transactions
+    if name == "none":
+        assert (logged.transactions, logged.failed) == (0, 0)
+        return
+    assert logged.latency.average == pytest.approx(told.latency.average, abs=0.001)
+    if name == "timed":
+        assert {each.seconds for each in told.intervals} == {1.0}, "of two one is printed, or both"
+        assert told.seconds == pytest.approx(2, abs=0.2)
+
+
+def test_failures_retries_and_scripts_are_those_of_each_version() -> None:
+    for version in ("15", "16", "17", "18"):
+        failed, retried = (load_of(version, name, logs=True) for name in ("failed", "retried"))
+        assert (failed.transactions or 0) + (failed.failed or 0) == 80
+        assert failed.retried is None, "with one try nothing is tried again"
+        assert (retried.transactions or 0) + (retried.failed or 0) == 80
+        assert retried.retried
+        two = load_of(version, "two", logs=True)
+        assert [each.name for each in two.by_name] == ["a", "b"]
+        assert sum(each.count for each in two.by_name) == two.transactions
+
+
+@pytest.mark.parametrize("version", ["13", "14", "15", "16", "17", "18"])
+def test_an_error_of_a_script_is_not_told_as_a_lost_database(version: str) -> None:
+    load = load_of(version, "aborted", logs=True)
+    assert load.refused.startswith("2 of its clients were ended by an error before the end: ERROR: ")
+    assert "division by zero" in load.refused
+    assert (load.exit_code, load.failed) == (2, 2)
+
+
+def test_without_its_logs_the_intervals_of_a_second_start_follow_those_of_the_first() -> None:
+    load = TOOL.read(output(SUMMARY + SUMMARY, stderr=PROGRESS + PROGRESS))
+    assert [each.start for each in load.intervals] == [0.0, 1.0, 2.0, 3.0]
+    assert {each.seconds for each in load.intervals} == {1.0}
+
+
+def test_an_interval_whose_deviation_is_no_number_is_told_all_the_same() -> None:
+    """The root of less than nothing, by rounding, when one transaction was in it."""
+    told = PROGRESS.replace("lat 2.0 ms stddev 0.5", "lat 2.0 ms stddev -nan")
+    assert len(TOOL.read(output(stderr=told)).intervals) == 2
+
+
 def test_clients_that_lost_the_database_make_it_not_count_but_what_they_did_is_told() -> None:
     load = TOOL.read(output(reduced=REDUCED, exit_code=2, stderr=LOST))
     assert load.refused.startswith("2 of its clients lost the database")
@@ -86,6 +170,17 @@ def test_several_starts_are_one_load() -> None:
     assert (load.complete, load.refused) == (True, "")
     assert "started 2 times" in load.meaning
     assert load.per_second == pytest.approx(1000 / 1.98)
+
+
+def test_a_database_that_was_away_when_it_began_is_an_outage() -> None:
+    late = {**REDUCED, "start": 120.02, "end": 122.0}
+    said = "pgbench: error: connection to server failed\ne2e: started 9 times\n"
+    load = TOOL.read(output(reduced=late, stderr=said, ended=122.1))
+    assert (load.started, load.seconds) == (100.0, pytest.approx(22.0))
+    assert longest_outage(load.intervals, load.seconds) == pytest.approx(20.02)
+    assert load.per_second == pytest.approx(1000 / 22.0), "not what its last start alone says"
+    once = TOOL.read(output(reduced=late, ended=122.1))
+    assert (once.started, longest_outage(once.intervals)) == (120.02, 0), "to connect takes what it takes"
 
 
 @pytest.mark.parametrize(
@@ -125,6 +220,35 @@ def test_percentiles_are_measured_values_of_all_logs() -> None:
     assert (count, failed, maximum) == (1000, 0, 1.0)
     assert average == pytest.approx(statistics.fmean(micros) / 1000, abs=1e-4)
     assert [p50, p90, p95, p99] == [0.5, 0.9, 0.95, 0.99]
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_percentiles_of_any_logs_are_the_nearest_ranks(seed: int) -> None:
+    draw = random.Random(seed)
+    micros = [round(draw.lognormvariate(7, 2)) for _ in range(draw.randint(1, 300))]
+    found = reduce((line(100 + draw.random() * 5, each, draw.randint(0, 2)) for each in micros), 2)
+    ordered = sorted(micros)
+    for percent, value in zip((50, 90, 95, 99), found["all"][3:7], strict=True):
+        below = sum(each / 1000 <= value for each in ordered)
+        less = sum(each / 1000 < value for each in ordered)
+        assert less * 100 < percent * len(ordered) <= below * 100
+    assert found["all"][7] == ordered[-1] / 1000
+    assert sum(row[2] for row in found["intervals"]) == len(micros)
+
+
+def test_a_line_that_was_cut_anywhere_is_not_counted() -> None:
+    whole = line(100.123456, 2000)
+    for length in range(len(whole)):
+        found = reduce([line(100, 1000), whole[:length]], 1)
+        assert (found["all"][0], found["end"], found["unread"]) == (1, 100.0, 1)
+
+
+def test_a_clock_that_jumps_costs_nothing_but_its_intervals() -> None:
+    """Of 13 each line has the time of the clock."""
+    found = reduce([line(100, 1000), line(3e9, 1000), line(100.5, 3000)], 1)
+    assert len(found["intervals"]) <= MOST_INTERVALS
+    assert sum(row[2] for row in found["intervals"]) == 3
+    assert found["all"][3] == 1.0
 
 
 def test_transactions_belong_to_the_interval_that_they_ended_in() -> None:

@@ -6,6 +6,7 @@ import json
 import struct
 import subprocess
 import sys
+import time
 import urllib.request
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,21 +16,23 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from e2e_ansible.load.stroppy_otlp import Receiver, totals
+from e2e_ansible.load.stroppy_otlp import Receiver, now, totals
 from e2e_ansible.load.stroppy_program import REQUEST, RUN, UNUSABLE
+from e2e_ansible.load.stroppy_series import Series
 from e2e_ansible.steps.run_stroppy import MODULES as SENT
 from e2e_ansible.steps.run_stroppy import STARTER
 
-LOAD = Path(__file__).parents[3] / "e2e_ansible" / "load"
+PACKAGE = Path(__file__).parents[3] / "e2e_ansible"
 STROPPY = """#!/bin/sh
 case "$*" in
 "run --help") echo "Typed parameter flags: --executor" ;;
 "version") echo "stroppy  v6.0.0" ;;
 "help drivers") echo "    errorMode              string    log | fail" ;;
-"probe -o json") echo '{"drivers": [], "workloads": [
-  {"name": "tpch/tx", "params": [
-  {"name": "vus", "type": "int"}, {"name": "duration", "type": "duration"},
-  {"name": "executor", "type": "string"}]}]}' ;;
+"probe -o json")
+params='[{"name": "vus", "type": "int"}, {"name": "duration", "type": "duration"},
+  {"name": "executor", "type": "string"}]'
+echo '{"drivers": [], "workloads": [{"name": "tpch/tx", "params": '"$params"'},
+  {"name": "tpcb/tx", "params": '"$params"'}]}' ;;
 *--steps\\ e2e-none*) echo "Skipping step 'load_data'" >&2 ;;
 *) BODY ;;
 esac
@@ -45,13 +48,14 @@ exit CODE
 """
 
 
-def run(folder: Path, body: str, **request: Any) -> tuple[int, str, dict[str, Any]]:
+def run(folder: Path, body: str, *, case: str = "*) ", **request: Any) -> tuple[int, str, dict[str, Any]]:
     """Status, error output and notes, from a folder with nothing but what is sent to a node."""
     for name in SENT:
-        (folder / f"{name}.py").write_text((LOAD / f"{name}.py").read_text())
+        (found,) = [path for place in (".", "load") if (path := PACKAGE / place / f"{name}.py").exists()]
+        (folder / f"{name}.py").write_text(found.read_text())
     (folder / "start.py").write_text(STARTER)
     binary = folder / "stroppy"
-    binary.write_text(STROPPY.replace("BODY", body))
+    binary.write_text(STROPPY.replace("*) BODY", f"{case}{body}"))
     binary.chmod(0o755)
     asked = {
         "binary": str(binary),
@@ -118,7 +122,24 @@ def test_what_gave_up_is_begun_again_for_the_rest_with_its_load_alone(tmp_path: 
     assert "--steps" not in first["argv"]
     assert second["argv"][second["argv"].index("--steps") + 1] == "workload"
     (left,) = [word for word in second["argv"] if word.startswith("--duration=")]
-    assert 1 <= float(left.removeprefix("--duration=").removesuffix("s")) < 60
+    assert 1 <= float(left.removeprefix("--duration=").removesuffix("s")) <= 60
+
+
+def test_it_asks_until_the_database_answers_and_is_begun_again_once(tmp_path: Path) -> None:
+    """It is away for three tries; each is counted."""
+    away = '*"TRUNCATE TABLE"*) cd "${0%/*}"; echo >>tries; [ "$(wc -l <tries)" -gt 3 ]; exit $? ;;\n*) '
+    body = f"if [ -e again ]; then {summary()} fi; touch again; {summary(problem='iteration failed')}"
+    code, _, told = run(tmp_path, body, case=away, workload="tpcb/tx", duration_seconds=60)
+    assert (code, len(told["rounds"]), told["tries"]) == (0, 2, 3)
+
+
+def test_a_database_that_stays_away_is_asked_until_no_time_is_left(tmp_path: Path) -> None:
+    away = '*"TRUNCATE TABLE"*) exit 1 ;;\n*) '
+    code, _, told = run(
+        tmp_path, summary(problem="iteration failed"), case=away, workload="tpcb/tx", duration_seconds=1.2
+    )
+    assert (code, len(told["rounds"])) == (1, 1), "it ended well, and what was left of its time was lost"
+    assert told["tries"] >= 1
 
 
 def test_it_is_not_begun_again_when_errors_are_to_stop_it(tmp_path: Path) -> None:
@@ -170,6 +191,18 @@ def test_any_bytes_are_read_or_refused(message: bytes) -> None:
         assert isinstance(totals(message), dict)
     except (ValueError, struct.error):
         return
+
+
+def test_a_clock_that_is_set_meanwhile_moves_no_snapshot(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = now()
+    monkeypatch.setattr(time, "time", lambda: 0.0)
+    told: dict[str, Any] = {"series": []}
+    series = Series(told)
+    series.begin()
+    series.begun(now())
+    series.rest(now() + 10)
+    assert [row["at"] for row in told["series"]] == [pytest.approx(before, abs=60)] * 2
+    assert told["series"][1]["at"] >= told["series"][0]["at"]
 
 
 def test_what_is_sent_is_taken_and_rubbish_is_refused() -> None:

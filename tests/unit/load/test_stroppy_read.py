@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from stroppy_data import NAMES, recorded
 
 from e2e_ansible.judge.load import longest_outage
-from e2e_ansible.load.base import LoadOutput
 from e2e_ansible.load.registry import is_built_in
 from e2e_ansible.load.result import LoadResult
 from e2e_ansible.load.stroppy import TOOL
@@ -93,7 +92,8 @@ def test_what_is_not_compliant_is_told_and_is_no_refusal() -> None:
     found = read("go-paced")
     assert found.compliance["mix_compliant"] is False
     assert not found.refused
-    crossed = TOOL.read(_crossed())
+    crossed = read("k6-crossed")
+    assert crossed.exit_code == 99
     assert crossed.complete
     assert not crossed.refused
     assert crossed.compliance["thresholds"] is False
@@ -102,18 +102,9 @@ def test_what_is_not_compliant_is_told_and_is_no_refusal() -> None:
     assert read("k6-tpcc").compliance["thresholds"] is True
 
 
-def _crossed() -> LoadOutput:
-    """The recorded load with a threshold crossed, as k6 writes it."""
-    output = recorded("k6-tpcc")
-    summary = output.files["summary.json"]
-    told = json.loads(summary)
-    told["metrics"]["tpcc_payment_duration"]["thresholds"] = {"p(90)<5000": True}
-    return output.model_copy(update={"exit_code": 99, "files": {"summary.json": json.dumps(told)}})
-
-
 @pytest.mark.parametrize("dialect", ["go", "k6"])
 def test_compliance_that_is_required_refuses_what_does_not_comply(dialect: str) -> None:
-    output = recorded("go-paced") if dialect == "go" else _crossed()
+    output = recorded("go-paced" if dialect == "go" else "k6-crossed")
     (line,) = [each for each in output.stdout.splitlines() if each.startswith('{"compliance"')] or [""]
     times = {"started": output.started, "begun": output.started, "ended": output.ended}
     rounds = [{**times, "exit_code": output.exit_code, "compliance": line}]
@@ -145,6 +136,8 @@ def test_a_check_of_the_population_that_failed_refuses_it(name: str) -> None:
         ("k6-wrong-workload", 104, "tpcd/tx"),
         ("k6-wrong-driver-option", 107, "ulr"),
         ("k6-wrong-flag", 104, "--executor"),
+        ("k6-aborted", 108, "its script ended the test: test aborted: aborted due to sql error"),
+        ("k6-marked", 110, "violates check constraint"),
         ("run-go-unusable", 64, "it was not run"),
     ],
 )
@@ -251,3 +244,20 @@ def _garbled(data: st.DataObject, text: str) -> str:
     at = data.draw(st.integers(0, len(text)))
     much = data.draw(st.integers(0, 40))
     return text[:at] + data.draw(st.text(max_size=20)) + text[at + much :]
+
+
+def test_one_that_k6_ended_before_its_time_is_not_complete() -> None:
+    """It ends with 0 then too; its own clock tells, which has the set-up in it as its duration does."""
+    for name in ("k6-tpcb", "k6-sigint", "k6-sigterm", "run-k6-tpcb"):
+        assert read(name).complete, "the signal came when its time was over"
+    output = recorded("k6-tpcb")
+    longer = tuple(word.replace("DURATION=2s", "DURATION=1m6s") for word in output.argv)
+    found = TOOL.read(output.model_copy(update={"argv": longer}))
+    assert not found.complete
+    assert found.meaning == "it ended after 2.19 s of 66 s"
+    assert found.exit_code == 0
+    output = recorded("run-k6-tpcb")
+    run = json.loads(output.files[RUN])
+    run["asked"]["duration_seconds"] = 30
+    found = TOOL.read(output.model_copy(update={"files": {**output.files, RUN: json.dumps(run)}}))
+    assert (found.complete, found.meaning) == (False, "it ended after 3.14 s of 30 s")

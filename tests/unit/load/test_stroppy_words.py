@@ -156,3 +156,28 @@ def test_what_one_dialect_cannot_do_is_refused() -> None:
 def test_a_good_request_has_no_problems() -> None:
     for dialect in ("go", "k6"):
         assert problems(REQUEST, catalogue(dialect)) == []
+
+
+@pytest.mark.parametrize("dialect", ["go", "k6"])
+def test_a_wrong_workload_does_not_hide_what_else_is_wrong(dialect: str) -> None:
+    wrong = {
+        "workload": "tpcd/tx",
+        "params": {"retry-atempts": 3, "load-workers": "many"},
+        "steps": ["load_date", "workload"],
+        "driver_options": {"errorMod": "log"},
+    }
+    found = problems({**REQUEST, **wrong}, catalogue(dialect))
+    assert [one.path for one in found] == [
+        ("workload",),
+        ("params", "retry-atempts"),
+        ("params", "load-workers"),
+        ("steps", 0),
+        ("driver_options", "errorMod"),
+    ]
+
+
+@pytest.mark.parametrize("dialect", ["go", "k6"])
+def test_of_a_workload_that_is_not_known_only_the_name_is_wrong(dialect: str) -> None:
+    assert [one.path for one in problems({**REQUEST, "workload": "tpcd"}, catalogue(dialect))] == [
+        ("workload",)
+    ]

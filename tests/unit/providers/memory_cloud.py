@@ -14,9 +14,9 @@ from pathlib import Path
 
 from e2e_ansible.nodes.observation import PowerState
 from e2e_ansible.providers.base import Finding, Operation
-from e2e_ansible.providers.cloud.creation import Pace
 from e2e_ansible.providers.cloud.driver import CloudProvider
 from e2e_ansible.providers.cloud.machine import DEPLOYMENT_TAG, Machine, Order, Pending, Place, Resource
+from e2e_ansible.providers.cloud.pace import Pace
 from e2e_ansible.providers.cloud.trouble import CloudError, Trouble
 
 __all__ = ["Account", "MemoryCloud", "Vm", "provider", "trouble"]
@@ -194,6 +194,7 @@ class MemoryCloud:
             private_address="10.0.0.1",
             place=vm.order.place,
             tags=vm.order.tags,
+            ending=vm.state == "deleting",
             created=1_000_000,
             local_disk=self.account.local_disk,
         )

@@ -18,8 +18,15 @@ from e2e_ansible import api
 from e2e_ansible.errors import UsageError
 from e2e_ansible.nodes.observation import PowerState
 from e2e_ansible.providers import aws
-from e2e_ansible.providers.aws import AwsCloud, AwsProvider
-from e2e_ansible.providers.aws_api import Api, trouble_of
+from e2e_ansible.providers.aws.api import Api
+from e2e_ansible.providers.aws.cloud import AwsCloud
+from e2e_ansible.providers.aws.driver import AwsProvider
+from e2e_ansible.providers.aws.image import image_words
+from e2e_ansible.providers.aws.machine import created, region_of
+from e2e_ansible.providers.aws.order import disks
+from e2e_ansible.providers.aws.quota import quota_code
+from e2e_ansible.providers.aws.travel import Leg, Travel
+from e2e_ansible.providers.aws.trouble import trouble_of
 from e2e_ansible.providers.base import DeploymentSpec, NodeSpec, Operation
 from e2e_ansible.providers.capabilities import Requirement, lookup
 from e2e_ansible.providers.cloud.machine import Machine, Place
@@ -96,7 +103,7 @@ def test_errors_by_their_code(code: str, status: int, trouble: Trouble) -> None:
     ],
 )
 def test_quotas_by_the_family(size: str, quota: str) -> None:
-    assert aws._quota_code(size) == quota
+    assert quota_code(size) == quota
 
 
 @pytest.mark.parametrize(
@@ -109,7 +116,7 @@ def test_quotas_by_the_family(size: str, quota: str) -> None:
     ],
 )
 def test_regions_of_zones(zone: str, region: str) -> None:
-    assert aws._region_of(machine(place=Place(zone=zone))) == region
+    assert region_of(machine(place=Place(zone=zone))) == region
 
 
 @pytest.mark.parametrize(
@@ -122,7 +129,7 @@ def test_regions_of_zones(zone: str, region: str) -> None:
     ],
 )
 def test_images_as_a_suite_names_them(image: str, words: tuple[str, str, str]) -> None:
-    assert tuple(aws._image_words(image).values()) == words
+    assert tuple(image_words(image).values()) == words
 
 
 @pytest.mark.parametrize("image", ["debian-12", "ami-", "AMI-01", "1234/x", "self/", "ami-0x/y"])
@@ -149,9 +156,9 @@ def test_regions_that_are_none_are_refused(
 
 
 def test_more_disks_than_there_are_names_are_refused() -> None:
-    assert len(aws._disks({}, {"data_volumes_per_node": 11})) == 12
+    assert len(disks({}, {"data_volumes_per_node": 11})) == 12
     with pytest.raises(UsageError, match="at most 11"):
-        aws._disks({}, {"data_volumes_per_node": 12})
+        disks({}, {"data_volumes_per_node": 12})
 
 
 def test_the_root_disk_is_as_large_as_the_image_wants() -> None:
@@ -159,16 +166,16 @@ def test_the_root_disk_is_as_large_as_the_image_wants() -> None:
         "RootDeviceName": "/dev/sda1",
         "BlockDeviceMappings": [{"DeviceName": "/dev/sda1", "Ebs": {"VolumeSize": 30}}],
     }
-    assert [disk["Ebs"]["VolumeSize"] for disk in aws._disks(image, {})] == [30]
-    assert [disk["Ebs"]["VolumeSize"] for disk in aws._disks(image, {"root_volume_size": 50})] == [50]
+    assert [disk["Ebs"]["VolumeSize"] for disk in disks(image, {})] == [30]
+    assert [disk["Ebs"]["VolumeSize"] for disk in disks(image, {"root_volume_size": 50})] == [50]
 
 
 def test_a_machine_is_as_old_as_its_root_disk() -> None:
     """The time of the launch is that of the last start."""
     first, last = datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 1, 2, tzinfo=UTC)
     instance = {"LaunchTime": last, "BlockDeviceMappings": [{"Ebs": {"AttachTime": first}}]}
-    assert aws._created(instance) == first.timestamp()
-    assert aws._created({"LaunchTime": last}) == last.timestamp()
+    assert created(instance) == first.timestamp()
+    assert created({"LaunchTime": last}) == last.timestamp()
 
 
 class Road:
@@ -178,10 +185,10 @@ class Road:
         self.asked: list[str] = []
         self._states = iter(states)
         way = [
-            aws._Leg(origin, goal, lambda goal=goal: self.asked.append(goal), also_from=also)
+            Leg(origin, goal, lambda goal=goal: self.asked.append(goal), also_from=also)
             for origin, goal, also in legs
         ]
-        self.travel = aws._Travel(machine(), way, lambda: (next(self._states), "told why"))
+        self.travel = Travel(machine(), way, lambda: (next(self._states), "told why"))
 
     def looks(self) -> Iterator[bool]:
         while True:
@@ -322,7 +329,8 @@ def test_every_cell_of_the_power_table_is_yes(requirement: Requirement) -> None:
 def test_the_manual_names_every_right() -> None:
     """Of all calls that the provider makes."""
     calls = re.compile(r'"((?:delete|describe|get|reboot|run|send|start|stop|terminate)_[a-z_]+)"')
-    made = set(calls.findall(Path(aws.__file__).read_text()))
+    sources = Path(aws.__file__).parent.glob("*.py")
+    made = {call for source in sources for call in calls.findall(source.read_text())}
     services = {"get_caller_identity": "sts", "get_service_quota": "servicequotas"}
     text = (REPOSITORY / "docs/providers/aws.md").read_text()
     wanted = {f"{services.get(call, 'ec2')}:{call.title().replace('_', '')}" for call in made}

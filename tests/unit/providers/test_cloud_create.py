@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -218,6 +219,44 @@ def test_a_machine_whose_answer_was_lost_is_waited_for_before_it_is_made_again(t
     assert names(cloud) == ["n11"]
     made.create("demo")
     assert names(cloud) == list(NODES)
+
+
+def test_a_lost_answer_makes_no_double_where_machines_are_listed_late(tmp_path: Path) -> None:
+    made, cloud = provider(tmp_path, lag=5)
+    record = prepared(tmp_path, made)
+    cloud.account.unseen = 3
+    cloud.plan("create", None, (trouble(Trouble.TRANSIENT), True))
+    made.create("demo")
+    assert names(cloud) == list(NODES)
+    assert acts(record).count("asked n12") == 1
+
+
+def test_a_double_is_removed_with_the_rest(tmp_path: Path) -> None:
+    made, cloud = provider(tmp_path)
+    prepared(tmp_path, made)
+
+    def double(call: str) -> None:
+        vms = cloud.account.vms
+        if call == "machines" and len(vms) == 3:
+            vms["i-9"] = replace(vms["i-2"], id="i-9")
+
+    cloud.on_call = double
+    with pytest.raises(ProviderError, match="both have the tags of n12"):
+        made.create("demo")
+    assert (cloud.account.vms, cloud.account.resources) == ({}, {})
+
+
+def test_what_another_controller_made_under_the_same_id_is_not_taken(tmp_path: Path) -> None:
+    account = Account()
+    first, cloud = provider(tmp_path / "here", account)
+    prepared(tmp_path / "here", first)
+    first.create("demo")
+    second, other = provider(tmp_path / "there", account)
+    prepared(tmp_path / "there", second)
+    del account.vms["i-2"]
+    with pytest.raises(ProviderError, match=r"has the tags of n11, which is recorded as demo-\w+-n11"):
+        second.create("demo")
+    assert (names(cloud), other.calls["create"]) == (["n11", "n13"], 0)
 
 
 def test_a_machine_that_is_listed_late_is_undone_as_well(tmp_path: Path) -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from e2e_ansible.providers import azure, gcp
+from e2e_ansible.providers.azure.trouble import trouble_of as trouble_of_azure
 from e2e_ansible.providers.cloud.trouble import Trouble
+from e2e_ansible.providers.gcp.trouble import trouble_of as trouble_of_gcp
 
 
 @pytest.mark.parametrize(
@@ -30,7 +31,7 @@ from e2e_ansible.providers.cloud.trouble import Trouble
     ],
 )
 def test_gcp(reasons: list[str], status: int, trouble: Trouble) -> None:
-    assert gcp._trouble(reasons, status) is trouble
+    assert trouble_of_gcp(reasons, status) is trouble
 
 
 @pytest.mark.parametrize(
@@ -55,4 +56,4 @@ def test_gcp(reasons: list[str], status: int, trouble: Trouble) -> None:
     ],
 )
 def test_azure(code: str, message: str, status: int | None, trouble: Trouble) -> None:
-    assert azure._trouble(code, message, status) is trouble
+    assert trouble_of_azure(code, message, status) is trouble

@@ -85,6 +85,24 @@ def test_one_that_is_tagged_and_not_recorded_is_listed(two: Two) -> None:
     ]
 
 
+def test_one_that_is_tagged_and_not_recorded_keeps_nobody_from_creating(two: Two) -> None:
+    here, cloud, *_ = two
+    retag(cloud, 2, **{NODE_TAG: "n99"})
+    assert here.create("demo") is True
+    assert [node.name for node in here.nodes("demo")] == ["n11", "n12", "n99"]
+
+
+def test_a_copy_with_the_tags_of_a_node_does_not_hide_it(two: Two) -> None:
+    here, cloud, *_ = two
+    vm = cloud.account.vms["i-1"]
+    copied = vm.order.model_copy(update={"machine": "somebodys"})
+    cloud.account.vms["i-9"] = replace(vm, id="i-9", address="203.0.113.9", order=copied)
+    assert [(node.name, node.address) for node in here.nodes("demo")] == [
+        ("n11", "198.51.100.1"),
+        ("n12", "198.51.100.2"),
+    ]
+
+
 def hurry(made: CloudProvider) -> None:
     """Give up soon what is not removed."""
     made._pace = replace(made._pace, whole=0.1)

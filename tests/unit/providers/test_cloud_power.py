@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from memory_cloud import MemoryCloud, provider, trouble
+from memory_cloud import MemoryCloud, Vm, provider, trouble
 
 from e2e_ansible.errors import ProviderError
 from e2e_ansible.nodes.observation import PowerState
@@ -113,6 +114,39 @@ def test_one_that_is_not_there_is_told(machine: Machine) -> None:
     machine[1].account.vms.clear()
     with pytest.raises(ProviderError, match="deployment demo has no machine for n11"):
         power(machine, Operation.ON)
+
+
+def copied(machine: Machine, name: str = "") -> Vm:
+    """Another machine of the account with the same tags, as a copy made by hand has them."""
+    account = machine[1].account
+    first = account.vms["i-1"]
+    order = first.order.model_copy(update={"machine": name or first.order.machine})
+    account.vms["i-9"] = replace(first, id="i-9", order=order)
+    return account.vms["i-9"]
+
+
+@pytest.mark.parametrize("operation", Operation)
+def test_of_two_with_the_same_tags_none_is_powered(machine: Machine, operation: Operation) -> None:
+    copied(machine)
+    with pytest.raises(ProviderError, match=r"-n11 \(i-1\) and .*-n11 \(i-9\) both have the tags of n11"):
+        power(machine, operation)
+    assert machine[1].calls["power"] == 0
+
+
+def test_one_that_is_about_to_be_gone_is_not_in_the_way(machine: Machine) -> None:
+    gone = copied(machine)
+    gone.state, gone.then, gone.looks = "deleting", "gone", 1000
+    assert power(machine, Operation.OFF).after is PowerState.OFF
+    assert machine[1].account.vms["i-1"].state == "stopped"
+
+
+def test_one_that_is_not_the_recorded_one_is_not_powered(machine: Machine) -> None:
+    copied(machine, "somebodys")
+    del machine[1].account.vms["i-1"]
+    said = r"somebodys \(i-9\) has the tags of n11, which is recorded as demo-\w+-n11"
+    with pytest.raises(ProviderError, match=said):
+        power(machine, Operation.HARD_OFF)
+    assert machine[1].calls["power"] == 0
 
 
 def test_trouble_that_passes_does_not_matter(machine: Machine) -> None:

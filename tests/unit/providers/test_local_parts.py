@@ -104,6 +104,16 @@ def test_the_image_name_changes_with_its_recipe(monkeypatch: pytest.MonkeyPatch)
     assert image.image_key(Release()) != plain
 
 
+@pytest.mark.parametrize("variable", ["E2E_APT_MIRROR", "E2E_PGDG_MIRROR"])
+def test_a_mirror_with_a_password_is_refused_without_showing_it(
+    variable: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(variable, "https://me:s3cret@mirror.example/debian")
+    with pytest.raises(UsageError, match=variable) as caught:
+        image.image_key(Release("bookworm", "16"))
+    assert "s3cret" not in f"{caught.value} {caught.value.hint}"
+
+
 @pytest.mark.parametrize("suite", ["", "../etc", "--help", "a b"])
 def test_a_suite_is_a_word(suite: str) -> None:
     with pytest.raises(UsageError):

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import resource
 import subprocess
 import sys
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,9 +16,10 @@ from typing import Any
 from e2e_ansible.errors import ProviderError
 from e2e_ansible.quota.amounts import Amounts, Budget
 from e2e_ansible.quota.gate import Gate
-from e2e_ansible.quota.ledger import Claim, Ledger
+from e2e_ansible.quota.ledger import Ledger
+from e2e_ansible.quota.reservation import Claim
 
-__all__ = ["Paper", "claim", "process", "this_gate"]
+__all__ = ["Paper", "claim", "no_space", "process", "this_gate"]
 
 REPOSITORY = Path(__file__).parents[3]
 
@@ -23,6 +27,17 @@ REPOSITORY = Path(__file__).parents[3]
 def claim(name: str, nodes: int = 1, memory_mb: int = 0, run: str = "") -> Claim:
     """What a test of that name takes."""
     return Claim(f"d-{name}", "local", run or f"run-{name}", name, Amounts(nodes, memory_mb=memory_mb))
+
+
+@contextmanager
+def no_space() -> Iterator[None]:
+    """No file of this process grows."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 @dataclass
@@ -43,11 +58,24 @@ class Paper:
         return self.there
 
 
-def this_gate(home: Path, nodes: int, paper: Paper | None = None, said: list[str] | None = None) -> Gate:
+def this_gate(
+    home: Path,
+    nodes: int,
+    paper: Paper | None = None,
+    said: list[str] | None = None,
+    *,
+    clock: Callable[[], float] = time.monotonic,
+    patience: float = 0.0,
+) -> Gate:
     """A gate of this process; what it says is added to `said`."""
     told = said if said is not None else []
     return Gate(
-        Ledger(home), Budget(nodes=nodes), paper or Paper(), lambda test, text: told.append(f"{test}: {text}")
+        Ledger(home),
+        Budget(nodes=nodes),
+        paper or Paper(),
+        lambda test, text: told.append(f"{test}: {text}"),
+        clock=clock,
+        patience=patience,
     )
 
 

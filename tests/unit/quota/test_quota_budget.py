@@ -53,6 +53,30 @@ def test_a_budget_that_cannot_be_read_is_told(text: str, says: str) -> None:
     assert caught.value.hint
 
 
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ("cpu=2", "write cpus=2"),
+        ("nodes:3", "write nodes=3"),
+        ("nodes=3;cpus=2", "write nodes=3,cpus=2"),
+        ("nodes=12 cpus=2", "write nodes=12,cpus=2"),
+        ("memory_gb=8GB, disk-gb = 20 gib", "write memory_gb=8,disk_gb=20"),
+        ("cpus=NONE", "write cpus=none"),
+        ("memory_gb=8000MB", "write memory_gb=4"),  # in another unit it is another amount
+        ("cpus=2GB", "write cpus=4"),
+        ("nodes=1.5", "write nodes=4"),
+        ("12", "known: cpus, disk_gb, memory_gb, nodes"),
+        ("nodes=3,node=3", "did you mean 'nodes'?"),
+    ],
+)
+def test_the_hint_is_the_budget_that_was_meant(text: str, hint: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        parse_budget(text)
+    assert caught.value.hint == hint
+    if "GB" not in hint and text != "12" and hint.startswith("write"):
+        parse_budget(hint.removeprefix("write "))
+
+
 def test_the_machine_has_a_budget_and_the_environment_another() -> None:
     usual = machine_budget({})
     assert usual.nodes is None

@@ -8,13 +8,18 @@ import sqlite3
 import stat
 import subprocess
 from collections import Counter
+from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
-from quota_home import Paper, claim, process, this_gate
+from quota_home import Paper, claim, no_space, process, this_gate
 
+from e2e_ansible.engine.processes import family
 from e2e_ansible.errors import InfrastructureError
 from e2e_ansible.quota.gate import give_back, settle
+from e2e_ansible.quota.holder import lives
 from e2e_ansible.quota.ledger import Ledger
 
 DEAD = f"{os.getpid()} 1 boot"
@@ -115,8 +120,47 @@ def test_a_broken_file_is_told_and_nothing_is_begun(tmp_path: Path, content: byt
 def test_a_file_of_another_version_is_told(tmp_path: Path) -> None:
     with sqlite3.connect(tmp_path / "quota.sqlite") as connection:
         connection.execute("PRAGMA user_version = 99")
-    with pytest.raises(InfrastructureError, match="it is of version 99, and this program reads version 1"):
+    with pytest.raises(InfrastructureError, match="it is of version 99, and this program reads version 2"):
         Ledger(tmp_path).check()
+
+
+OF_VERSION_1 = """
+CREATE TABLE entries (id INTEGER PRIMARY KEY, kind TEXT NOT NULL, round INTEGER NOT NULL, at REAL NOT NULL,
+  holder TEXT NOT NULL, reason TEXT NOT NULL, deployment TEXT NOT NULL, provider TEXT NOT NULL, run TEXT NOT NULL,
+  test TEXT NOT NULL, nodes INTEGER NOT NULL, millicpus INTEGER NOT NULL, memory_mb INTEGER NOT NULL,
+  disk_mb INTEGER NOT NULL);
+CREATE TRIGGER added_only BEFORE UPDATE ON entries BEGIN SELECT RAISE(ABORT, 'entries are never changed'); END;
+CREATE TABLE tickets (ticket INTEGER PRIMARY KEY AUTOINCREMENT, at REAL NOT NULL, holder TEXT NOT NULL,
+  budget TEXT NOT NULL, nested INTEGER NOT NULL, deployment TEXT NOT NULL, provider TEXT NOT NULL, run TEXT NOT NULL,
+  test TEXT NOT NULL, nodes INTEGER NOT NULL, millicpus INTEGER NOT NULL, memory_mb INTEGER NOT NULL,
+  disk_mb INTEGER NOT NULL, UNIQUE (deployment));
+INSERT INTO entries VALUES (1, 'reserve', 1, 0.0, '1 1 boot', '', 'd-old', 'local', 'run-old', 'old', 2, 0, 0, 0);
+PRAGMA user_version = 1;
+"""
+
+
+def test_a_ledger_that_knows_no_folders_yet_opens_and_goes_on(tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "quota.sqlite")) as connection:
+        connection.executescript(OF_VERSION_1)
+    ledger = Ledger(tmp_path)
+    (old,), _ = ledger.state()
+    assert old.claim == claim("old", 2)
+    assert old.claim.command("destroy") == "e2e-ansible destroy run-old"
+    gate = this_gate(tmp_path, nodes=3, paper=Paper(None))
+    assert gate.may_begin(replace(claim("new"), folder="/elsewhere/run-new"))
+    assert [each.claim.folder for each in ledger.state()[0]] == ["", "/elsewhere/run-new"]
+    ledger.release("d-old", "gone")
+    assert kinds(tmp_path) == ["reserve old", "reserve new", "release old"]
+
+
+def test_a_command_names_the_folder_of_its_runs_unless_that_is_the_usual_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    here = replace(claim("a"), folder=str(tmp_path.resolve() / "runs" / "run-a"))
+    assert here.command("destroy") == "e2e-ansible destroy run-a"
+    there = replace(claim("a"), folder="/var/my runs/run-a")
+    assert there.command("resume") == "e2e-ansible resume run-a --runs '/var/my runs'"
 
 
 def test_a_folder_that_cannot_be_is_told(tmp_path: Path) -> None:
@@ -183,11 +227,88 @@ def test_what_a_killed_process_held_goes_when_its_nodes_do(tmp_path: Path, there
         return
     with pytest.raises(InfrastructureError, match="held of dead-run, and nobody gives that back") as caught:
         gate.may_begin(claim("mine", 2))
-    assert "e2e-ansible destroy dead-run" in caught.value.hint
+    assert caught.value.hint == (
+        "remove its nodes: e2e-ansible destroy dead-run; or go on with it: e2e-ansible resume dead-run"
+    )
     assert gate.may_begin(claim("small", 1))  # who fits is not kept waiting
     assert give_back("d-held", gate.ledger) == ""
     assert gate.may_begin(claim("mine", 2))
     assert kinds(tmp_path)[:3] == ["reserve held", "reserve small", "release held"]
+
+
+# ---- patience with what a run that was killed has left
+
+
+def left_behind(home: Path) -> None:
+    """3 nodes of a run that was killed."""
+    holder = process(home, HOLD)
+    assert line(holder) == "True False"
+    holder.kill()
+    holder.communicate(timeout=20)
+
+
+def test_who_needs_what_a_killed_run_left_waits_for_a_person_and_says_so_once(tmp_path: Path) -> None:
+    left_behind(tmp_path)
+    now, said, paper = [0.0], list[str](), Paper(["d-held"])
+    gate = this_gate(tmp_path, nodes=4, paper=paper, said=said, clock=lambda: now[0], patience=300)
+    for now[0] in (0.0, 1.0, 2.0):
+        assert not gate.may_begin(claim("mine", 2))
+    assert said == [
+        "mine: it cannot begin: 2 nodes, with 1 node of 4 nodes left; what it lacks is held by held of dead-run, and "
+        "nobody gives that back by himself; it waits for 300 s at most: remove its nodes: e2e-ansible destroy "
+        "dead-run; or go on with it: e2e-ansible resume dead-run"
+    ]
+    assert paper.asked == 1, "a provider is not asked all the time"
+    assert this_gate(tmp_path, nodes=4, paper=paper).may_begin(claim("other")), "it keeps nobody waiting"
+    gate.over("d-other", gone=True)
+    assert give_back("d-held", gate.ledger) == ""
+    assert gate.may_begin(claim("mine", 2))
+
+
+def test_all_tests_of_a_run_have_patience_together(tmp_path: Path) -> None:
+    left_behind(tmp_path)
+    now = [0.0]
+    gate = this_gate(tmp_path, nodes=4, paper=Paper(["d-held"]), clock=lambda: now[0], patience=300)
+    assert not gate.may_begin(claim("one", 2))
+    now[0] = 300.0
+    for name in ("one", "two"):
+        with pytest.raises(InfrastructureError, match="it cannot begin"):
+            gate.may_begin(claim(name, 2))
+    assert gate.may_begin(claim("small"))
+    with pytest.raises(InfrastructureError, match="it cannot begin"):
+        gate.may_begin(claim("three", 2))
+
+
+def test_patience_that_helped_is_there_again(tmp_path: Path) -> None:
+    left_behind(tmp_path)
+    now = [0.0]
+    gate = this_gate(tmp_path, nodes=4, paper=Paper(["d-held"]), clock=lambda: now[0], patience=300)
+    assert not gate.may_begin(claim("one", 2))
+    give_back("d-held", gate.ledger)
+    now[0] = 200.0
+    assert gate.may_begin(claim("one", 2))
+    gate.over("d-one", gone=True)
+    left_behind(tmp_path)
+    now[0] = 400.0
+    assert not gate.may_begin(claim("two", 2))
+
+
+def test_nodes_that_vanish_are_found_while_somebody_is_patient(tmp_path: Path) -> None:
+    left_behind(tmp_path)
+    now, paper = [0.0], Paper(["d-held"])
+    gate = this_gate(tmp_path, nodes=4, paper=paper, clock=lambda: now[0], patience=300)
+    assert not gate.may_begin(claim("mine", 2))
+    paper.there, now[0] = [], 6.0
+    assert gate.may_begin(claim("mine", 2))
+
+
+def test_nobody_is_patient_with_what_was_kept_on_purpose(tmp_path: Path) -> None:
+    gate = this_gate(tmp_path, nodes=1, paper=Paper(["d-a"]), patience=300)
+    assert gate.may_begin(claim("a"))
+    gate.over("d-a", gone=False)
+    with pytest.raises(InfrastructureError, match="it cannot begin") as caught:
+        gate.may_begin(claim("b"))
+    assert caught.value.hint == "remove its nodes: e2e-ansible destroy run-a"
 
 
 def test_who_goes_on_takes_over_what_the_dead_held(tmp_path: Path) -> None:
@@ -231,3 +352,55 @@ with ledger.changing() as changes:
     half.communicate(timeout=20)
     assert kinds(tmp_path) == []
     assert this_gate(tmp_path, nodes=3).may_begin(claim("whole", 3))
+
+
+# ---- a disk that is full for a moment, and what is not this program's
+
+
+def test_who_could_not_be_told_its_turn_waits_no_more(tmp_path: Path) -> None:
+    """Its ticket would keep everybody waiting as long as this process lives."""
+    gate = this_gate(tmp_path, nodes=2)
+    assert gate.may_begin(claim("a", 2))
+    assert not gate.may_begin(claim("b", 2))
+    gate.over("d-a", gone=True)
+    with no_space(), pytest.raises(InfrastructureError, match="cannot be used") as caught:
+        gate.may_begin(claim("b", 2))
+    assert "rollback" not in str(caught.value), "why it cannot be used is told, not what came of it"
+    assert gate.may_begin(claim("c", 2))
+    assert gate.ledger.state()[1] == []
+
+
+def test_what_could_not_be_given_back_is_when_the_next_one_asks(tmp_path: Path) -> None:
+    gate = this_gate(tmp_path, nodes=2)
+    assert gate.may_begin(claim("a", 2))
+    with no_space(), pytest.raises(InfrastructureError, match="cannot be used"):
+        gate.over("d-a", gone=True)
+    assert gate.may_begin(claim("b", 2))
+    assert kinds(tmp_path) == ["reserve a", "release a", "reserve b"]
+
+
+def test_a_provider_from_elsewhere_that_raises_decides_nothing(tmp_path: Path) -> None:
+    def raises(name: str) -> Any:
+        raise RuntimeError("no such thing")
+
+    gate = this_gate(tmp_path, nodes=2)
+    assert gate.may_begin(claim("a", 2))
+    gate.over("d-a", gone=False)
+    assert settle(gate.ledger, raises) == []
+
+
+def test_a_process_whose_name_is_no_text_is_one_as_any_other(tmp_path: Path) -> None:
+    """The kernel cuts names after 15 bytes, also in the middle of a letter."""
+    text = """
+from e2e_ansible.quota.holder import me
+Path("/proc/self/comm").write_bytes(b"caf\\xc3")
+print(me(), flush=True)
+sys.stdin.readline()
+"""
+    named = process(tmp_path, text)
+    holder = line(named)
+    assert lives(holder)
+    assert named.pid in family(os.getpid())
+    named.kill()
+    named.communicate(timeout=20)
+    assert not lives(holder)

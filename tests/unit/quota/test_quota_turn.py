@@ -10,7 +10,7 @@ from quota_home import Paper, claim, this_gate
 from e2e_ansible.errors import InfrastructureError
 from e2e_ansible.quota.amounts import Amounts, Budget
 from e2e_ansible.quota.holder import me
-from e2e_ansible.quota.ledger import Claim, Held, Waiting
+from e2e_ansible.quota.reservation import Claim, Held, Waiting
 from e2e_ansible.quota.turn import answer
 
 GONE = "1 1 another-boot"
@@ -105,3 +105,21 @@ def test_kept_nodes_are_told_to_who_waits_for_them(tmp_path: Path) -> None:
         gate.may_begin(claim("b", 2))
     paper.there = []  # somebody has removed them by hand
     assert gate.may_begin(claim("b", 2))
+
+
+def test_who_waits_for_more_and_will_get_it_gives_back_in_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It has 2 and waits for 2 more, which another one will give back: nobody needs a person."""
+    monkeypatch.setattr("e2e_ansible.quota.reservation.lives", lambda holder: holder != "dead")
+    nested, mine = ticket(1, 2, holder="one", nested=True), ticket(2, 5)
+    assert not answer(mine, [held("a", 2, "one"), held("b", 3, "two")], [nested, mine]).stuck
+    assert answer(mine, [held("a", 2, "one"), held("b", 3, "dead")], [nested, mine]).stuck
+
+
+def test_one_after_the_other_gets_what_it_waits_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first can be served at once, the second when that has given back."""
+    monkeypatch.setattr("e2e_ansible.quota.reservation.lives", lambda holder: True)
+    waiting = [ticket(1, 1, holder="one", nested=True), ticket(2, 4, holder="two", nested=True), ticket(3, 6)]
+    has = [held("a", 3, "one"), held("b", 2, "two")]
+    assert not answer(waiting[2], has, waiting).stuck
+    has = [held("a", 3, "one"), held("b", 3, "two")]
+    assert answer(waiting[2], has, [ticket(1, 4, holder="one", nested=True), *waiting[1:]]).stuck

@@ -49,7 +49,7 @@ def test_a_step_that_was_left_out_says_why() -> None:
     narration = Narration(tasks=False)
     narration.lines(BEGIN)
     said = narration.lines(StepEnded(at=3.0, test="t", result=left_out()))
-    assert said == ["step 3/3 kind-03-c: SKIPPED", f"    reason   {REASON}"]
+    assert said == ["step 3/3 kind-03-c c: SKIPPED", f"    reason   {REASON}"]
 
 
 def test_the_files_of_a_run_take_a_step_that_was_left_out() -> None:

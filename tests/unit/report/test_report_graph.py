@@ -11,7 +11,8 @@ from rich.console import Console
 
 from e2e_ansible.compile.compiler import compile_suite
 from e2e_ansible.compile.plan import Plan
-from e2e_ansible.judge.result import GraphPhase, GraphResult, GraphStep, RunResult, StepResult, TestResult
+from e2e_ansible.judge.graph_result import GraphPhase, GraphResult, GraphStep
+from e2e_ansible.judge.result import RunResult, StepResult, TestResult
 from e2e_ansible.report.graph import drawing, graph_words, phase_rows, time_rows
 from e2e_ansible.report.html import html
 from e2e_ansible.report.plan_graph import graph_data, print_graph
@@ -136,6 +137,14 @@ def test_times_that_were_not_measured_are_told_as_unknown_and_never_as_zero() ->
     assert {one.wall for one in time_rows(test, "x")} == {"unknown"}
     page = html(run_of(test))
     assert "0.0s" not in page.partition("<h3>Graph</h3>")[2].partition("<h3>Steps</h3>")[0]
+
+
+def test_steps_of_which_none_ran_beside_another_gained_nothing() -> None:
+    test = a_test()
+    assert test.graph is not None
+    alone = test.graph.model_copy(update={"summed_seconds": test.graph.wall_seconds})
+    assert "as fast" in graph_words(test)
+    assert "as fast" not in graph_words(test.model_copy(update={"graph": alone}))
 
 
 def test_a_test_that_was_not_begun_is_told_as_that() -> None:

@@ -52,9 +52,9 @@ def run_with(load: LoadResult | None) -> RunResult:
     return result.model_copy(update={"tests": (test, *others)})
 
 
-def screen(result: RunResult, width: int = 80) -> str:
+def screen(result: RunResult, width: int = 80, *, verbose: bool = True) -> str:
     stream = io.StringIO()
-    print_summary(Console(file=stream, width=width), result, "runs/x", verbose=True)
+    print_summary(Console(file=stream, width=width), result, "runs/x", verbose=verbose)
     return stream.getvalue()
 
 
@@ -106,3 +106,11 @@ def test_junit_and_json_have_the_numbers() -> None:
     told: dict[str, Any] = json.loads(result.model_dump_json())
     assert told["tests"][0]["workflow_steps"][1]["load"]["per_second"] == 4440.7
     assert "load" not in told["tests"][0]["workflow_steps"][0]
+
+
+def test_of_several_tests_that_passed_each_load_has_a_line() -> None:
+    run = run_with(LOAD)
+    several = run.model_copy(update={"tests": run.tests * 2})
+    lines = [line for line in screen(several, 120, verbose=False).splitlines() if line.startswith("  load ")]
+    assert lines == [f"  load     {load_words(LOAD)}".ljust(len(line)) for line in lines]
+    assert len(lines) == 2

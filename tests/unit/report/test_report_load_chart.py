@@ -104,6 +104,16 @@ def test_the_height_of_the_curve_is_its_throughput() -> None:
     assert "at least 0/s at" in curve.words
 
 
+def test_what_is_left_of_an_interval_at_an_end_is_no_peak() -> None:
+    lengths = ((0.0, 0.05, 25), (0.05, 1.0, 100), (1.05, 1.0, 90), (2.05, 0.1, 30))
+    intervals = tuple(Interval(start=at, seconds=seconds, count=count) for at, seconds, count in lengths)
+    (curve,) = only(a_load(intervals=intervals, latency=Latency())).loads
+    assert [row[2] for row in curve.rows] == ["119/s", "109/s"]
+    silent = (*intervals[:2], intervals[2].model_copy(update={"count": 0}), intervals[3])
+    (curve,) = only(a_load(intervals=silent, latency=Latency())).loads
+    assert [row[2] for row in curve.rows] == ["119/s", "0/s", "300/s"], "an outage is not made shorter"
+
+
 def test_a_long_load_is_put_together_and_keeps_its_sum_and_its_worst() -> None:
     load = a_load(4, seconds=1000)
     worst = max(one.latency.p95 or 0 for one in load.intervals)

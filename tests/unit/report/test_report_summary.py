@@ -12,6 +12,8 @@ from rich.console import Console
 from e2e_ansible.errors import Problem, ProviderError, SuiteError
 from e2e_ansible.judge.result import RunResult, StepResult
 from e2e_ansible.report.finding import findings
+from e2e_ansible.report.narration import Narration
+from e2e_ansible.report.notice import TestEnded
 from e2e_ansible.report.problems import print_problems
 from e2e_ansible.report.summary import print_summary
 
@@ -130,6 +132,28 @@ def test_a_long_test_keeps_what_matters() -> None:
     assert "37 steps without findings" in text
     assert "✗ fail" in text
     assert "without findings" not in summary(long, verbose=True)
+
+
+def test_what_was_removed_cannot_go_on() -> None:
+    result = sample("failing_check")
+    kept = result.tests[0].model_copy(update={"kept": True, "deployment_id": "d-1"})
+    cut = result.model_copy(update={"finished": False, "tests": (kept,)})
+    commands = (f"e2e-ansible resume {cut.run_id}", f"e2e-ansible destroy {cut.run_id}", "--deployment d-1")
+    stream = io.StringIO()
+    print_summary(Console(file=stream, width=80), cut, f"runs/{cut.run_id}", removed=True)
+    assert all(words in summary(cut) for words in commands)
+    assert not any(words in stream.getvalue() for words in commands)
+    assert f"e2e-ansible rerun {cut.run_id} --failed" in stream.getvalue()
+
+
+def test_coverage_is_not_called_logs() -> None:
+    result = sample("failing_check")
+    test = result.tests[0].model_copy(update={"evidence": ("evidence", "coverage")})
+    text = summary(result.model_copy(update={"tests": (test,)}))
+    assert "logs in  evidence\n" in text
+    assert "coverage coverage\n" in text
+    told = "\n".join(Narration(tasks=False).lines(TestEnded(at=0, result=test)))
+    assert f"coverage {test.folder}/coverage" in told
 
 
 def test_text_of_others_is_never_markup() -> None:

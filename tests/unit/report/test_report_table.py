@@ -35,8 +35,26 @@ def test_in_a_pipe_a_row_is_a_line() -> None:
     assert table(("first", "7", words), terminal=False)[1] == f"first      7  {words}"
 
 
-def test_where_hardly_anything_is_left_words_are_cut() -> None:
-    assert table(("a_name_that_nearly_fills_it", "7", "one two three"))[1].endswith("  one…")
+def test_where_hardly_anything_is_left_words_have_a_line_of_their_own() -> None:
+    assert table(("a_name_that_nearly_fills_it", "7", "one two three"), ("second", "8", "")) == [
+        "name                         count",
+        "a_name_that_nearly_fills_it      7",
+        "    one two three",
+        "second                           8",
+    ]
+
+
+def test_a_name_that_leaves_no_room_stands_above_its_numbers() -> None:
+    stream = io.StringIO()
+    console = Console(file=stream, width=40, force_terminal=True, no_color=True, color_system=None)
+    long = "load[settings=large,builtin=select-only]: throughput"
+    print_table(console, [("", "was", "is"), (long, "1234567890/s", "12345678901234567890/s")], wraps=0)
+    assert stream.getvalue().splitlines() == [
+        "    was           is",
+        "load[settings=large,builtin=select-only]",
+        ": throughput",
+        "    1234567890/s  12345678901234567890/s",
+    ]
 
 
 def test_text_of_others_is_only_text() -> None:

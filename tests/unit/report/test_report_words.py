@@ -10,12 +10,14 @@ from e2e_ansible.judge.result import StepResult
 from e2e_ansible.report.words import (
     CAUSE_WORDS,
     Mark,
+    called,
     clean,
     count,
     duration,
     host_words,
     join_path,
     mark_of,
+    own_name,
     shorten,
     stamp,
     verdict_words,
@@ -99,7 +101,29 @@ def test_escape_sequences_vanish_with_their_arguments() -> None:
 def test_the_rest() -> None:
     assert shorten("a\nb\nc", lines=2, characters=99) == "a\nb … (2 characters more in the log)"
     assert shorten("abc  ", lines=1, characters=9) == "abc"
+
+
+def test_what_to_do_is_not_left_off_unless_it_is_too_long_itself() -> None:
+    assert (
+        shorten("a\nb\nhint: do\n", lines=1, characters=9) == "a … (2 characters more in the log)\nhint: do"
+    )
+    assert shorten("a\nhint: do it", lines=1, characters=9) == "a … (12 characters more in the log)"
+    assert shorten("hint: do", lines=1, characters=9) == "hint: do"
     assert (count(1, "step"), count(0, "step")) == ("1 step", "0 steps")
     assert join_path("", "runs/x/", "log") == "runs/x/log"
     assert stamp(1735732800.1234) == "2025-01-01T12:00:00.123Z"
     assert stamp(None) == ""
+
+
+@pytest.mark.parametrize(
+    ("kind", "step", "name"),
+    [
+        ("install", "06-database", "database"),
+        ("install", "06-install", ""),
+        ("run_pgbench", "14-run-pgbench", ""),
+        ("custom_command", "005-after-bad", "after-bad"),
+    ],
+)
+def test_a_step_is_told_from_others_of_its_type(kind: str, step: str, name: str) -> None:
+    assert own_name(kind, step) == name
+    assert called(kind, step) == f"{kind} {name}".rstrip()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,7 +14,7 @@ from e2e_ansible.compile.compiler import compile_suite
 from e2e_ansible.compile.plan import Plan
 from e2e_ansible.engine.event import Event, Kind
 from e2e_ansible.engine.protocol import Cancel, Ended, Outcome, PlayRequest
-from e2e_ansible.judge.record import Entry
+from e2e_ansible.judge.entry import Entry
 from e2e_ansible.judge.result import StepResult, TestResult
 from e2e_ansible.report.notice import Notice
 from e2e_ansible.run.context import Megaphone, RunContext, RunOptions
@@ -21,7 +22,7 @@ from e2e_ansible.run.folder import TestFolder, manifest_tests
 from e2e_ansible.run.journal import read_journal
 from e2e_ansible.run.plan_folder import write_plan
 from e2e_ansible.run.results import read_test
-from e2e_ansible.run.test_run import run_test
+from e2e_ansible.run.workflow_run import run_test
 from e2e_ansible.suite.load import parse_suite
 from e2e_ansible.suite.vocabulary import Vocabulary
 
@@ -148,7 +149,13 @@ def run(folder: Path, steps: Steps, engine: Script | None = None, **test: Any) -
     return run_plan(folder, compiled(steps, **test), engine or Script())
 
 
-def run_plan(folder: Path, plan: Plan, engine: Any, cancel: Cancel | None = None) -> Ran:
+def run_plan(
+    folder: Path,
+    plan: Plan,
+    engine: Any,
+    cancel: Cancel | None = None,
+    now: Callable[[], float] = time.time,
+) -> Ran:
     """Run a plan."""
     notices: list[Notice] = []
     context = RunContext(
@@ -159,6 +166,7 @@ def run_plan(folder: Path, plan: Plan, engine: Any, cancel: Cancel | None = None
         tell=Megaphone([notices.append]),
         cancel=cancel or Cancel(),
         provider=lambda name: NoNodes(),  # type: ignore[return-value, arg-type]
+        now=now,
     )
     (entry,) = manifest_tests(context.run_id, [plan])
     test = TestFolder(folder / "tests" / "t")

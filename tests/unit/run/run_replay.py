@@ -16,14 +16,14 @@ from e2e_ansible.engine.event import Event
 from e2e_ansible.engine.fake import FakeEngine, Recording
 from e2e_ansible.engine.protocol import Cancel, Outcome, PlayRequest
 from e2e_ansible.errors import CleanUpError
-from e2e_ansible.judge.record import AttemptEnded
+from e2e_ansible.judge.entry import AttemptEnded
 from e2e_ansible.judge.result import RunResult, TestResult
 from e2e_ansible.nodes.observation import PowerState
 from e2e_ansible.oracle.histories import Histories
 from e2e_ansible.oracle.ranges import Ranges
 from e2e_ansible.providers.base import DeploymentSpec, Finding, Node, Operation, PowerResult
 from e2e_ansible.report.notice import Message, Notice, TestEnded, TestStarted
-from e2e_ansible.run import test_run
+from e2e_ansible.run import workflow_run
 from e2e_ansible.run.context import RunOptions
 from e2e_ansible.run.folder import RunFolder, TestFolder
 from e2e_ansible.run.journal import read_events, read_journal
@@ -242,7 +242,7 @@ def replay(
         notices.append(notice)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(test_run, "Clients", writer)
+        patch.setattr(workflow_run, "Clients", writer)
         result, folder = run_plans(
             plans or [plan_of(name) for name in names],
             runs=runs,

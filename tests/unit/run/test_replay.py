@@ -12,7 +12,8 @@ import pytest
 from run_replay import NAMES, Replayed, as_data, expected, golden, recorded, replay
 
 from e2e_ansible.engine.event import Event
-from e2e_ansible.judge.record import Entry, records
+from e2e_ansible.judge.entry import Entry
+from e2e_ansible.judge.record import records
 from e2e_ansible.judge.test import judge_test
 from e2e_ansible.run.folder import RunFolder
 from e2e_ansible.run.journal import read_events, read_journal

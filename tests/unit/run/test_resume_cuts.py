@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from flow_runs import NoNodes, Ran, Script, Steps, command, compiled, group, run_plan
 
 from e2e_ansible.compile.plan import Plan
-from e2e_ansible.judge.record import AttemptStarted, StepResumed
+from e2e_ansible.engine.protocol import Cancel
+from e2e_ansible.judge.entry import AttemptStarted, Evidence, StepResumed
 from e2e_ansible.report.notice import Notice
 from e2e_ansible.run.begun import read_before
 from e2e_ansible.run.context import Megaphone, RunContext, RunOptions
 from e2e_ansible.run.folder import TestFolder, manifest_tests
-from e2e_ansible.run.journal import read_journal
+from e2e_ansible.run.journal import Journal, read_journal
 from e2e_ansible.run.results import read_test
-from e2e_ansible.run.test_run import run_test
+from e2e_ansible.run.workflow_run import run_test
 from e2e_ansible.steps.judgement import Replay
 
 FLOWS: dict[str, tuple[Steps, dict[str, int]]] = {
@@ -202,3 +205,124 @@ def test_a_command_that_may_not_be_repeated_is_begun_once(name: str, tmp_path: P
 
 def _index(ran: Ran, step: str) -> int:
     return [each.id for each in ran.result.workflow_steps].index(step)
+
+
+# ---- an interrupt before the run died
+
+
+def interrupts_once() -> Callable[[Cancel], int]:
+    """An act that is interrupted when it is begun."""
+
+    def act(cancel: Cancel) -> int:
+        cancel.set()
+        return 0
+
+    return act
+
+
+def cut_after(ran: Ran, folder: Path, kind: str, step: str = "") -> TestFolder:
+    """The folder of a run as a kill leaves it just after this entry."""
+    lines = ran.folder.journal.read_bytes().splitlines(keepends=True)
+    entries = ran.journal()
+    place = [each.kind == kind and getattr(each, "step", "").endswith(step) for each in entries].index(True)
+    test = TestFolder(folder / "cut" / "tests" / "t")
+    shutil.copytree(ran.folder.path, test.path, ignore=shutil.ignore_patterns("content", "steps"))
+    test.journal.write_bytes(b"".join(lines[: place + 1]))
+    return test
+
+
+END: Steps = [group(command("a"), command("b"), **{"finally": [command("end")]}), command("c")]
+
+
+def test_the_end_of_what_goes_on_is_done_once_more(tmp_path: Path) -> None:
+    plan = replayed(compiled(END), Replay.REPEATABLE)
+    whole = run_plan(tmp_path / "whole", plan, Script({"a": interrupts_once()}))
+    assert whole.engine.begun == ["a", "end"]
+    again = go_on(cut_after(whole, tmp_path, "step_ended", "end"), plan, Script())
+    assert again.engine.begun == ["a", "b", "end", "c"], "else what goes on would have no end"
+    assert again.decided == ("pass", None), again.result.error
+    assert again.step("end").attempts == 1
+    assert "played once more" in again.step("end").resumed
+
+
+def test_an_end_that_was_begun_once_more_is_taken_up_at_any_line(tmp_path: Path) -> None:
+    plan = replayed(compiled(END), Replay.REPEATABLE)
+    whole = run_plan(tmp_path / "whole", plan, Script({"a": interrupts_once()}))
+    again = go_on(cut_after(whole, tmp_path, "step_ended", "end"), plan, Script())
+    for test in cuts(again, tmp_path / "later"):
+        if not read_before(plan, test).record.resumed:  # type: ignore[union-attr]
+            continue
+        last = go_on(test, plan, Script())
+        assert last.decided == ("pass", None), (test.path, last.result.error)
+        ended = [each.step for each in last.journal() if each.kind == "step_ended"]
+        assert ended.index("03-end", ended.index("02-b")) > 0
+
+
+def test_an_end_that_fails_when_it_is_done_once_more_is_no_pass(tmp_path: Path) -> None:
+    plan = replayed(compiled(END), Replay.REPEATABLE)
+    whole = run_plan(tmp_path / "whole", plan, Script({"a": interrupts_once()}))
+    again = go_on(cut_after(whole, tmp_path, "step_ended", "end"), plan, Script({"end": 1}))
+    assert again.decided == ("fail", "product")
+    assert again.statuses()["c"] == "skipped"
+
+
+@pytest.mark.parametrize("between", [False, True])
+def test_nothing_is_done_anew_after_the_clean_up_of_an_interrupted_test(
+    tmp_path: Path, between: bool
+) -> None:
+    plan = replayed(compiled([command("a"), command("b")]), Replay.REPEATABLE)
+    cancel = Cancel()
+
+    class Ends(Script):
+        def run(self, request, on_event, cancel):  # type: ignore[no-untyped-def]
+            outcome = super().run(request, on_event, cancel)
+            cancel.set()
+            return outcome
+
+    engine = Ends() if between else Script({"a": interrupts_once()})
+    whole = run_plan(tmp_path / "whole", plan, engine, cancel)
+    assert whole.decided == ("unknown", "interrupt")
+    again = go_on(cut_after(whole, tmp_path, "clean_up_ended"), plan, Script())
+    assert again.engine.begun == [], "its nodes are gone"
+    assert (again.decided, again.statuses()) == (whole.decided, whole.statuses())
+
+
+def test_what_follows_a_load_that_failed_is_begun_as_if_the_run_had_not_died(tmp_path: Path) -> None:
+    steps = [command("load", background=True), command("a"), command("b")]
+    plan = replayed(compiled(steps), Replay.REPEATABLE)
+    whole = run_plan(tmp_path / "whole", plan, Script({"load": 1}))
+    test = cut_after(whole, tmp_path, "test_started")
+    lines = whole.folder.journal.read_bytes().splitlines(keepends=True)
+    of_load = [
+        line
+        for line, entry in zip(lines, whole.journal(), strict=True)
+        if getattr(entry, "step", "") == "01-load"
+    ]
+    test.journal.write_bytes(test.journal.read_bytes() + b"".join(of_load))
+    again = go_on(test, plan, Script())
+    assert again.engine.begun == ["a", "b"]
+    assert again.decided == ("fail", "product")
+
+
+def test_evidence_of_a_step_that_goes_on_is_not_evidence_of_a_later_failure(tmp_path: Path) -> None:
+    plan = compiled([command("a"), command("b")])
+    whole = run_plan(tmp_path / "whole", plan, Script({"a": interrupts_once()}))
+    test = cut_after(whole, tmp_path, "step_ended", "a")
+
+    def is_new(*entries: Evidence) -> bool:
+        with closing(Journal(test.journal)) as journal:
+            for entry in entries:
+                journal.append(entry)
+        return read_before(plan, test).evidence_is_new  # type: ignore[union-attr]
+
+    assert not is_new(Evidence(at=time.time(), folder="evidence", message="logs"))
+
+
+def test_coverage_is_no_evidence_of_a_failure(tmp_path: Path) -> None:
+    plan = compiled([command("a"), command("b")])
+    whole = run_plan(tmp_path / "whole", plan, Script({"a": 1}))
+    test = cut_after(whole, tmp_path, "step_ended", "a")
+    for folder, is_new in (("coverage", False), ("evidence", True)):
+        with closing(Journal(test.journal)) as journal:
+            journal.append(Evidence(at=time.time(), folder=folder, message=""))
+        assert read_before(plan, test).evidence_is_new is is_new  # type: ignore[union-attr]

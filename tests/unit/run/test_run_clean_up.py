@@ -14,7 +14,7 @@ from e2e_ansible.deadline import Deadline
 from e2e_ansible.engine.processes import TOKEN_VARIABLE, marked
 from e2e_ansible.engine.protocol import Cancel, Ended, Outcome, PlayRequest
 from e2e_ansible.errors import CleanUpError, HarnessError, UsageError
-from e2e_ansible.judge.record import Evidence
+from e2e_ansible.judge.entry import Evidence
 from e2e_ansible.nodes.observation import PowerState
 from e2e_ansible.providers.base import Node
 from e2e_ansible.run.clean_up import clean_up, destroy_run, keeps
@@ -176,6 +176,25 @@ def test_what_is_still_left_is_told_and_the_rest_removed(left: tuple[Replayed, P
     assert caught.value.hint == f"try again: e2e-ansible destroy {done.folder.path}"
     assert stuck.left == [first]
     os.close(done.folder.lock())
+
+
+def test_a_provider_from_elsewhere_that_raises_keeps_no_other_deployment(
+    left: tuple[Replayed, PaperNodes],
+) -> None:
+    done, nodes = left
+    first, second = nodes.left
+
+    class Odd(PaperNodes):
+        def destroy(self, deployment: str) -> bool:
+            if deployment == first:
+                raise RuntimeError("no such thing")
+            return super().destroy(deployment)
+
+    odd = Odd()
+    odd.left = [first, second]
+    with pytest.raises(CleanUpError, match=f"{first} could not be removed: RuntimeError: no such thing"):
+        destroy_run(done.folder, lambda name: odd, at=1.0)
+    assert odd.left == [first]
 
 
 def test_a_run_that_lives_is_left_alone(left: tuple[Replayed, PaperNodes]) -> None:

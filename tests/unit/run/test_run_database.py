@@ -9,7 +9,7 @@ import pytest
 from e2e_ansible.compile.compiler import compile_suite
 from e2e_ansible.compile.plan import Plan
 from e2e_ansible.errors import InfrastructureError
-from e2e_ansible.run.database import unmet_databases
+from e2e_ansible.run.database import unmet_connections
 from e2e_ansible.run.requirements import check_requirements
 from e2e_ansible.suite.load import parse_suite
 from e2e_ansible.suite.vocabulary import Vocabulary
@@ -32,7 +32,7 @@ def test_a_connection_that_is_there_is_fine(tmp_path: Path, monkeypatch: pytest.
     file.write_text(f"{URL}\n")
     for connection in ("{env: A_DATABASE}", f"{{file: {file}}}"):
         plan = plan_of(connection)
-        assert list(unmet_databases([plan])) == []
+        assert list(unmet_connections([plan])) == []
         check_requirements([plan], tmp_path)
         assert plan.nodes == ()
         assert SECRET not in plan.to_json() + "".join(plan.files.values())
@@ -63,5 +63,5 @@ def test_one_that_cannot_be_used_is_told_with_its_line(
 
 
 def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
-    (said,) = unmet_databases([plan_of(f"{{file: {tmp_path}/missing}}")])
+    (said,) = unmet_connections([plan_of(f"{{file: {tmp_path}/missing}}")])
     assert "missing cannot be read: No such file" in said

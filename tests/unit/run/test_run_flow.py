@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import threading
+import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from flow_runs import WAIT, Act, Ran, Script, command, compiled, group, run, run_plan
 
 from e2e_ansible.engine.protocol import Cancel
-from e2e_ansible.judge.record import Interrupted, StepOmitted, records
+from e2e_ansible.judge.entry import Interrupted, StepOmitted
+from e2e_ansible.judge.record import records
 from e2e_ansible.judge.test import judge_test
+from e2e_ansible.run import background
 from e2e_ansible.run.journal import read_events
 
 PASS, PRODUCT, INTERRUPT = ("pass", None), ("fail", "product"), ("unknown", "interrupt")
@@ -246,6 +250,16 @@ def test_a_load_is_joined_at_the_end_of_its_group(tmp_path: Path) -> None:
     assert ran.engine.ended.index("load") < ran.engine.ended.index("b")
 
 
+def test_a_group_may_wait_for_a_load_that_began_before_it(tmp_path: Path) -> None:
+    one, two = threading.Event(), threading.Event()
+    inner = group(command("a"), {"step": "wait", "for": ["load"]}, command("b"))
+    script = Script({"load": both(one, two), "a": both(two, one)})
+    ran = run(tmp_path, [command("load", background=True), inner], script)
+    assert ran.decided == PASS, ran.result.error
+    assert ran.result.graph is not None
+    assert [step.after for step in ran.result.graph.steps] == [(), (), ("02-a", "01-load")]
+
+
 def test_a_load_that_fails_fails_the_test_while_all_else_passes(tmp_path: Path) -> None:
     ran = run(tmp_path, [command("load", background=True), command("a")], Script({"load": 1}))
     assert ran.decided == PRODUCT
@@ -345,3 +359,86 @@ def test_the_same_verdict_from_every_beginning_of_the_journal_but_never_a_pass(t
     entries, events = ran.journal(), read_events(ran.folder.events)
     verdicts = [judge_test(plan, records(entries[:count]), events).verdict for count in range(len(entries))]
     assert "pass" not in verdicts
+
+
+def test_what_follows_does_not_depend_on_how_fast_the_background_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Eager(threading.Thread):
+        """It has ended before anybody looks."""
+
+        def start(self) -> None:
+            super().start()
+            self.join()
+
+    monkeypatch.setattr(background, "Thread", Eager)
+    ran = run(tmp_path, [command("load", background=True), command("a")], Script({"load": 1}))
+    assert ran.decided == PRODUCT
+    assert ran.statuses() == {"load": "failed", "a": "completed"}
+
+
+@pytest.mark.parametrize("where", ["alone", "in a branch", "in the background", "by needs"])
+def test_code_from_elsewhere_that_exits_takes_nothing_with_it(tmp_path: Path, where: str) -> None:
+    """Its thread would die, and what follows would be begun, or nothing be cleaned up."""
+
+    def leave(cancel: Cancel) -> int:
+        raise SystemExit(3)
+
+    bad = command("bad", background=where == "in the background")
+    steps = {
+        "in a branch": [group(bad, command("b"), parallel=True), command("c")],
+        "by needs": [bad, command("b", needs=[]), command("c")],
+    }.get(
+        where,
+        [bad, {"step": "wait", "for": ["bad"]}, command("c")] if bad["background"] else [bad, command("c")],
+    )
+    ran = run(tmp_path, steps, Script({"bad": leave}))
+    assert ran.decided == ("fail", "harness")
+    assert "SystemExit" in str(ran.result.error)
+    assert "c" not in ran.engine.begun
+    assert ran.journal()[-1].kind == "test_ended"
+
+
+def test_an_interrupt_of_several_branches_is_written_down_once(tmp_path: Path) -> None:
+    """All of them find at the same moment that nothing more is to be begun."""
+    cancel, together = Cancel(), threading.Barrier(2)
+
+    def stops(cancel: Cancel) -> int:
+        together.wait(WAIT)
+        return 0
+
+    class Ends(Script):
+        def run(self, request, on_event, cancel):  # type: ignore[no-untyped-def]
+            outcome = super().run(request, on_event, cancel)
+            together.wait(WAIT)
+            cancel.set()
+            return outcome
+
+    both_ask = threading.Barrier(2)
+
+    def now() -> float:
+        if cancel.is_set:
+            with suppress(threading.BrokenBarrierError):
+                both_ask.wait(0.2)  # the other one never comes while this one is alone
+        return time.time()
+
+    branches = [group(command(one), command(other)) for one, other in ("ab", "cd")]
+    engine = Ends({"a": stops, "c": stops})
+    ran = run_plan(tmp_path, compiled([group(*branches, parallel=True)]), engine, cancel, now)
+    assert ran.decided == INTERRUPT
+    assert sum(isinstance(entry, Interrupted) for entry in ran.journal()) == 1
+
+
+def test_trouble_in_a_group_and_at_its_end_is_told_of_both(tmp_path: Path) -> None:
+    """No condition of a group can be decided, neither in its body nor at its end."""
+    body = group(command("a"), when="${steps.who.json} == 1")
+    final = group(command("b"), when="${steps.what.json} == 1")
+    steps = [
+        command("who", register="who"),
+        command("what", register="what"),
+        group(body, **{"finally": [final]}),
+    ]
+    ran = run(tmp_path, steps, Script(said={"who": "no json", "what": "none here"}))
+    assert ran.decided == ("fail", "harness")
+    assert "'who'" in str(ran.result.error)
+    assert "'what'" in str(ran.result.error)

@@ -15,7 +15,7 @@ from run_replay import PaperNodes, Replay, plan_of, replay
 from e2e_ansible.deadline import Deadline
 from e2e_ansible.engine.event import Event
 from e2e_ansible.engine.protocol import Cancel, Outcome, PlayRequest
-from e2e_ansible.judge.record import Interrupted
+from e2e_ansible.judge.entry import Interrupted
 from e2e_ansible.report.notice import Message, Notice, StepStarted
 from e2e_ansible.run.context import Megaphone, RunContext, RunOptions
 from e2e_ansible.run.folder import TestFolder, manifest_tests
@@ -23,7 +23,7 @@ from e2e_ansible.run.interrupts import interrupts
 from e2e_ansible.run.journal import read_journal
 from e2e_ansible.run.plan_folder import write_plan
 from e2e_ansible.run.reading import read_run
-from e2e_ansible.run.test_run import run_test
+from e2e_ansible.run.workflow_run import run_test
 from e2e_ansible.verdict import Cause, Status, Verdict
 
 WAIT = 20
@@ -214,3 +214,25 @@ def test_interrupted_between_two_steps(tmp_path: Path) -> None:
     assert (test.verdict, test.error) == (Verdict.UNKNOWN, "interrupted before 03-stop-node")
     (folder,) = done.tests
     assert any(isinstance(entry, Interrupted) for entry in read_journal(folder.journal))
+
+
+def test_one_who_waits_for_the_cancel_may_be_interrupted() -> None:
+    """The signal comes while this very thread holds the lock of the cancel, as every wait does for a moment."""
+    cancel, abandon = Cancel(), Cancel()
+
+    def late(number: int, frame: object) -> None:
+        raise TimeoutError("the handler waits for the thread that it interrupted")
+
+    before = signal.signal(signal.SIGALRM, late)
+    signal.setitimer(signal.ITIMER_REAL, WAIT)
+    try:
+        with interrupts(cancel, abandon, lambda text: None):
+            with cancel._event._cond:
+                os.kill(os.getpid(), signal.SIGINT)
+            assert cancel.wait(WAIT)
+            with abandon._event._cond:
+                os.kill(os.getpid(), signal.SIGINT)
+            assert abandon.wait(WAIT)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)

@@ -8,12 +8,13 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from flow_runs import command, run
 from run_limits import files_end_at
 
 from e2e_ansible.engine.event import Event, Kind
 from e2e_ansible.engine.protocol import Ended, Outcome
 from e2e_ansible.errors import HarnessError
-from e2e_ansible.judge.record import (
+from e2e_ansible.judge.entry import (
     AttemptEnded,
     CleanUpEnded,
     CustomOutcome,
@@ -191,3 +192,20 @@ def test_a_file_that_cannot_be_read_is_told(tmp_path: Path) -> None:
     for read in (read_journal, read_events):
         with pytest.raises(HarnessError, match="cannot be read: is a directory"):
             read(tmp_path)
+
+
+def test_what_an_end_rests_on_is_on_the_disk_before_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a machine that goes down would leave an attempt that ended, and nothing of what was seen in it."""
+    synced: list[str] = []
+
+    def sync(descriptor: int) -> None:
+        synced.append(Path(f"/proc/self/fd/{descriptor}").readlink().name)
+        os.fsync(descriptor)
+
+    monkeypatch.setattr(os, "fdatasync", sync)
+    ran = run(tmp_path, [command("a")])
+    lines = [entry.kind for entry in ran.journal()]
+    journal = [place for place, name in enumerate(synced) if name == "journal.jsonl"]
+    assert synced[journal[lines.index("attempt_ended")] - 1] == "events.jsonl"

@@ -10,7 +10,7 @@ from flow_runs import WAIT, Act, Script, command, compiled, group, run, run_plan
 
 from e2e_ansible.engine.protocol import Cancel
 from e2e_ansible.errors import HarnessError, InfrastructureError
-from e2e_ansible.judge.record import Interrupted
+from e2e_ansible.judge.entry import Interrupted
 from e2e_ansible.run.graph import do_all, raise_all
 
 PASS, PRODUCT, INTERRUPT = ("pass", None), ("fail", "product"), ("unknown", "interrupt")

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import threading
 from pathlib import Path
 
 import pytest
-from run_replay import PaperNodes, Replay, replay
+from run_replay import PaperNodes, Replay, plan_of, replay
 
 from e2e_ansible.engine.protocol import Cancel, PlayRequest
 from e2e_ansible.errors import UsageError
-from e2e_ansible.judge.record import QuotaReleased, QuotaReserved
+from e2e_ansible.judge.entry import QuotaReleased, QuotaReserved
 from e2e_ansible.quota.amounts import Amounts
-from e2e_ansible.quota.ledger import Claim, Ledger
+from e2e_ansible.quota.ledger import Ledger
+from e2e_ansible.quota.reservation import Claim
 from e2e_ansible.report.junit import junit_xml
-from e2e_ansible.report.notice import Message
+from e2e_ansible.report.notice import Message, Notice, RunStarted
+from e2e_ansible.run.folder import RunFolder
 from e2e_ansible.run.journal import read_journal
 from e2e_ansible.run.reading import read_run
 from e2e_ansible.verdict import Cause, Verdict
@@ -89,3 +94,45 @@ def test_why_tests_were_left_out_is_in_every_report(tmp_path: Path, home: Path) 
     assert reason in (done.folder.path / "report.html").read_text()
     assert not [each for each in done.notices if isinstance(each, Message) and "waits" in each.text]
     assert [entry.kind for entry in Ledger(home).entries()] == ["reserve", "release"]
+
+
+@pytest.mark.parametrize("nodes", [True, False])
+def test_a_test_that_never_began_keeps_no_other_waiting(
+    tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch, nodes: bool
+) -> None:
+    """Its files cannot be opened, after it has reserved all there is, and this process still lives."""
+    names = ("failing_check", "slow_command")
+    monkeypatch.setenv("E2E_BUDGET", f"nodes={len(plan_of(names[0]).nodes)},cpus=none,memory_gb=none")
+
+    def spoil(notice: Notice) -> None:
+        if isinstance(notice, RunStarted):
+            (Path(notice.folder) / "tests" / "failing-check" / "journal.jsonl").mkdir()
+            if nodes:
+                manifest = RunFolder(Path(notice.folder)).manifest()
+                there.left.append(manifest.tests[0].deployment)
+
+    there = PaperNodes(tell=spoil)
+    plans = [plan_of(names[0]), plan_of(names[1]).model_copy(update={"nodes": plan_of(names[0]).nodes})]
+    guard = threading.Timer(20, os.kill, (os.getpid(), signal.SIGINT))  # of a wait without an end
+    guard.start()
+    done = replay(tmp_path / "runs", engine=Replay(*names), nodes=there, plans=plans)
+    guard.cancel()
+    first, second = done.result.tests
+    assert "Is a directory" in (first.error or "")
+    if nodes:
+        assert "it cannot begin" in (second.error or ""), "nobody has removed them"
+        assert [entry.kind for entry in Ledger(home).entries()] == ["reserve", "keep"]
+    else:
+        assert second.cause is Cause.PRODUCT, "it was run"
+        assert [entry.kind for entry in Ledger(home).entries()] == ["reserve", "release"] * 2
+
+
+def test_a_test_whose_files_cannot_be_opened_leaves_none_open(tmp_path: Path, home: Path) -> None:
+    def spoil(notice: Notice) -> None:
+        if isinstance(notice, RunStarted):
+            (Path(notice.folder) / "tests" / "failing-check" / "events.jsonl").mkdir()
+
+    done = replay(tmp_path / "runs", "failing_check", nodes=PaperNodes(tell=spoil))
+    assert "Is a directory" in (done.result.tests[0].error or "")
+    opened = [path.readlink() for path in Path("/proc/self/fd").iterdir() if path.is_symlink()]
+    assert not [path for path in opened if path.is_relative_to(done.folder.path)]

@@ -86,7 +86,8 @@ def test_everything_that_is_missing_for_every_test_is_told_at_once(tmp_path: Pat
     with pytest.raises(InfrastructureError) as caught:
         check_requirements(plans, tmp_path)
     lines = str(caught.value).splitlines()
-    assert [line.partition(":")[0] for line in lines[1:]] == ["test one", "test one", "test two"]
+    assert [line.split(": ")[1] for line in lines[1:]] == ["test one", "test one", "test two"]
+    assert all(line.startswith(f"{plan.source}: ") for line in lines[1:])
     assert caught.value.hint == "nothing was started"
 
 

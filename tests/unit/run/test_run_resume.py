@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -14,14 +15,19 @@ from e2e_ansible import api
 from e2e_ansible.compile.plan import Plan
 from e2e_ansible.engine.protocol import Cancel
 from e2e_ansible.errors import UsageError
-from e2e_ansible.judge.record import FaultsHealed
+from e2e_ansible.judge.entry import FaultsHealed, Trouble
 from e2e_ansible.judge.result import RunResult
+from e2e_ansible.quota.amounts import Amounts
+from e2e_ansible.quota.ledger import Ledger
+from e2e_ansible.quota.reservation import Claim
 from e2e_ansible.run.context import RunOptions
 from e2e_ansible.run.folder import ManifestTest, RunFolder
 from e2e_ansible.run.journal import Journal, read_journal
+from e2e_ansible.run.reading import read_run
 from e2e_ansible.run.resume import resume_run
+from e2e_ansible.run.schedule import STOPPED
 from e2e_ansible.run.session import run_plans
-from e2e_ansible.verdict import Verdict
+from e2e_ansible.verdict import Cause, Verdict
 
 STEPS: Steps = [command("a"), command("b"), command("c")]
 
@@ -53,14 +59,16 @@ def died(folder: RunFolder, test: int = 0, *, lines: int = 5) -> RunFolder:
     return folder
 
 
-def resumed(folder: RunFolder, made: Sequence[Plan], engine: Script | None = None) -> RunResult:
+def resumed(
+    folder: RunFolder, made: Sequence[Plan], engine: Script | None = None, nodes: PaperNodes | None = None
+) -> RunResult:
     """The run, taken up; its suites still say what they said, unless `made` says otherwise."""
 
     def recompile(tests: Sequence[ManifestTest]) -> list[Plan]:
         return [plan for test in tests for plan in made if plan.name == test.name]
 
     return resume_run(
-        folder, engine=engine or Script(), recompile=recompile, provider=lambda name: PaperNodes()
+        folder, engine=engine or Script(), recompile=recompile, provider=lambda name: nodes or PaperNodes()
     )
 
 
@@ -85,6 +93,53 @@ def test_tests_that_ended_stay_and_others_go_on_or_begin(tmp_path: Path) -> None
     assert engine.begun == ["b", "c", "a", "b", "c"]
     assert [len(test.resumptions) for test in result.tests] == [0, 1, 0]
     assert folder.manifest().ended is not None
+
+
+def test_what_was_left_out_of_a_run_stays_so_and_nobody_says_it_was_killed(tmp_path: Path) -> None:
+    made = plans("one", "two")
+    folder = ran(tmp_path, made, Script({"a": 1}), stop_on_error=True)
+    manifest = folder.manifest()
+    assert list(manifest.left_out.values()) == [STOPPED]
+    journal = folder.test("tests/one").journal
+    journal.write_bytes(b"".join(journal.read_bytes().splitlines(keepends=True)[:2]))
+    engine = Script()
+    result = resumed(folder, made, engine)
+    assert "a" in engine.begun
+    assert [test.name for test in result.tests] == ["one"]
+    assert [(each.name, each.reason) for each in result.left_out] == [("two", STOPPED)]
+    assert folder.manifest().left_out == manifest.left_out
+    assert read_run(folder) == result
+
+
+def test_why_it_could_not_go_on_once_spoils_nothing_when_it_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("E2E_ANSIBLE_HOME", str(tmp_path / "home"))
+    made = plans("one")
+    folder = died(ran(tmp_path / "runs", made))
+    monkeypatch.setenv("E2E_BUDGET", f"nodes={len(made[0].nodes)},cpus=none,memory_gb=none")
+    nodes, ledger = PaperNodes(), Ledger()
+    nodes.left.append("n-kept")
+    with ledger.changing() as changes:
+        changes.reserve(Claim("n-kept", "local", "old-run", "kept", Amounts(1)))
+    ledger.keep("n-kept")
+    refused = resumed(folder, made, nodes=nodes).tests[0]
+    assert (refused.verdict, refused.cause) == (Verdict.FAIL, Cause.INFRASTRUCTURE)
+    assert "it cannot begin" in str(refused.error)
+    assert str(refused.error).endswith("hint: remove its nodes: e2e-ansible destroy old-run")
+    assert read_run(folder).tests[0].error == refused.error
+    nodes.left.remove("n-kept")
+    ledger.release("n-kept", "destroyed")
+    result = resumed(folder, made, nodes=nodes)
+    assert (result.verdict, result.tests[0].error) == (Verdict.PASS, None)
+
+
+def test_trouble_of_the_time_before_is_not_forgotten(tmp_path: Path) -> None:
+    made = plans("one")
+    folder = died(ran(tmp_path, made))
+    with closing(Journal(folder.test("tests/one").journal)) as journal:
+        journal.append(Trouble(at=1.0, message="no logs"))
+    assert resumed(folder, made).tests[0].error == "no logs"
 
 
 def test_a_run_that_has_ended_is_refused(tmp_path: Path) -> None:

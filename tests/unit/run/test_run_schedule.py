@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from e2e_ansible.engine.protocol import Cancel
-from e2e_ansible.errors import HarnessError, UsageError
+from e2e_ansible.errors import HarnessError, InfrastructureError, UsageError
 from e2e_ansible.judge.result import TestResult
 from e2e_ansible.quota.amounts import Amounts, Budget
+from e2e_ansible.quota.gate import Gate
+from e2e_ansible.quota.ledger import Ledger
+from e2e_ansible.quota.reservation import Claim
 from e2e_ansible.run.schedule import INTERRUPTED, STOPPED, Done, Job, run_jobs, within_budget
 from e2e_ansible.verdict import Verdict
 
@@ -147,9 +151,13 @@ def test_a_test_that_can_never_start_is_refused(nodes: int | None, fits: bool) -
     if fits:
         within_budget(sizes, Budget(nodes=nodes), whose="it", hint="")
         return
-    said = "larger than it: large needs 3 nodes, with a budget of 2 nodes; other needs 3 nodes"
-    with pytest.raises(UsageError, match=said):
+    with pytest.raises(UsageError) as caught:
         within_budget(sizes, Budget(nodes=nodes), whose="it", hint="")
+    assert str(caught.value).splitlines() == [
+        "larger than it:",
+        "large needs 3 nodes, with a budget of 2 nodes",
+        "other needs 3 nodes, with a budget of 2 nodes",
+    ]
 
 
 def test_every_bound_that_is_too_low_is_told() -> None:
@@ -180,3 +188,88 @@ def test_it_is_told_why_tests_are_left_out(hall: Hall) -> None:
     assert hall.done.left_out == {1: STOPPED, 2: STOPPED}
     hall.run(hall.job("a", act=hall.cancel.set), hall.job("b"))
     assert hall.done.left_out == {1: INTERRUPTED}
+
+
+# ---- trouble of the gate
+
+
+class Trouble(Gate):
+    """A gate whose ledger, or whose provider, has trouble."""
+
+    def may_begin(self, claim: Claim) -> bool:
+        """Whose turn it is, but for `bad`."""
+        if claim.test == "bad":
+            raise RuntimeError("a provider from elsewhere")
+        return claim.test != "waits" and super().may_begin(claim)
+
+    def withdraw(self, claim: Claim) -> None:
+        """It cannot be entered."""
+        raise InfrastructureError("the disk is full")
+
+
+def gated(hall: Hall, name: str, nodes: int = 1, act: Callable[[], object] = lambda: None) -> Job:
+    claim = Claim(f"d-{name}", "local", "r", name, Amounts(nodes))
+    job = hall.job(name, nodes, act=act)
+    return Job(name, nodes, job.run, claim, lambda error: result(name, Verdict.FAIL))
+
+
+def gate(home: Path, nodes: int, kind: type[Gate] = Gate) -> Gate:
+    return kind(Ledger(home), Budget(nodes=nodes), lambda name: None, lambda test, text: None)  # type: ignore[arg-type, return-value]
+
+
+def test_a_gate_that_raises_loses_no_result(hall: Hall, tmp_path: Path) -> None:
+    asked = threading.Event()
+    jobs = [
+        gated(hall, "a", act=lambda: asked.wait(WAIT)),
+        gated(hall, "bad"),
+        gated(hall, "b", act=asked.set),
+    ]
+    done = run_jobs(
+        jobs, parallel=3, stop_on_error=False, cancel=hall.cancel, gate=gate(tmp_path, 3, Trouble)
+    )
+    assert [each.verdict for each in done.results] == [Verdict.PASS, Verdict.FAIL, Verdict.PASS]
+
+
+def test_a_ticket_that_cannot_be_withdrawn_loses_no_result(hall: Hall, tmp_path: Path) -> None:
+    asked = threading.Event()
+
+    class Asked(Trouble):
+        def may_begin(self, claim: Claim) -> bool:
+            if claim.test == "waits":
+                asked.set()
+            return super().may_begin(claim)
+
+    def stop() -> None:
+        assert asked.wait(WAIT)
+        hall.cancel.set()
+
+    jobs = [gated(hall, "a", act=stop), gated(hall, "waits")]
+    done = run_jobs(jobs, parallel=2, stop_on_error=False, cancel=hall.cancel, gate=gate(tmp_path, 3, Asked))
+    assert [each.name for each in done.results] == ["a"]
+    assert done.left_out == {1: INTERRUPTED}
+
+
+def test_who_goes_on_with_what_it_has_begins_before_who_waits_for_that(hall: Hall, tmp_path: Path) -> None:
+    """One had given back what it had when the run died, and the other had taken that."""
+    jobs = [gated(hall, "had", 2), gated(hall, "has", 3)]
+    former = gate(tmp_path, 3)
+    assert former.may_begin(jobs[1].claim)  # type: ignore[arg-type]
+    this = gate(tmp_path, 3)
+    this.take_over([job.claim for job in jobs if job.claim])
+    jobs[1] = gated(hall, "has", 3, act=lambda: this.over("d-has", gone=True))
+    guard = threading.Timer(WAIT, hall.cancel.set)  # of a wait without an end
+    guard.start()
+    done = run_jobs(jobs, parallel=1, stop_on_error=False, cancel=hall.cancel, gate=this)
+    guard.cancel()
+    assert hall.began == ["has", "had"]
+    assert [each.name for each in done.results] == ["had", "has"]
+
+
+@pytest.mark.parametrize("interrupted", [True, False])
+def test_a_result_that_is_there_is_not_left_out(hall: Hall, interrupted: bool) -> None:
+    """One went on after the run died, and another had ended before."""
+    act = hall.cancel.set if interrupted else lambda: None
+    over = Job("over", 0, lambda: result("over"), ended=True)
+    jobs = [hall.job("goes on", verdict=Verdict.FAIL, act=act), hall.job("late"), over]
+    assert hall.run(*jobs, stop_on_error=True) == ["goes on", "over"]
+    assert hall.done.left_out == {1: INTERRUPTED if interrupted else STOPPED}

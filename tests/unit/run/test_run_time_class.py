@@ -14,8 +14,9 @@ from run_replay import PaperNodes
 from e2e_ansible.compile.plan import Plan
 from e2e_ansible.deadline import Deadline
 from e2e_ansible.engine.protocol import Cancel, Ended, Outcome
-from e2e_ansible.judge.record import Resumed, TimeUp
+from e2e_ansible.judge.entry import Resumed, TimeUp
 from e2e_ansible.judge.result import TestResult
+from e2e_ansible.report import notice
 from e2e_ansible.report.junit import junit_xml
 from e2e_ansible.run.begun import read_before
 from e2e_ansible.run.context import Megaphone, RunContext, RunOptions
@@ -25,7 +26,7 @@ from e2e_ansible.run.limit import TimeLimit, in_time
 from e2e_ansible.run.plan_folder import write_plan
 from e2e_ansible.run.results import read_test, run_result
 from e2e_ansible.run.session import run_plans
-from e2e_ansible.run.test_run import run_test
+from e2e_ansible.run.workflow_run import run_test
 from e2e_ansible.suite.times import LIMITS
 
 
@@ -48,9 +49,18 @@ class Clock:
         return act
 
 
-def run(folder: Path, plan: Plan, engine: Script, clock: Clock, cancel: Cancel | None = None) -> Ran:
+def run(
+    folder: Path,
+    plan: Plan,
+    engine: Script,
+    clock: Clock,
+    cancel: Cancel | None = None,
+    tell: notice.Listener | None = None,
+) -> Ran:
     """Run a plan against a clock, and see that its folder tells the same afterwards."""
     context = _context(engine, clock, cancel)
+    if tell is not None:
+        context.tell.add(tell)
     (entry,) = manifest_tests(context.run_id, [plan])
     test = TestFolder(folder / "tests" / "t")
     test.path.mkdir(parents=True, exist_ok=True)
@@ -81,6 +91,16 @@ def of_class(steps: Steps, time_class: str = "fast") -> Plan:
 
 
 STEPS: Steps = [command("a"), command("b"), command("c")]
+
+
+def test_no_step_is_said_to_take_longer_than_the_class_has(tmp_path: Path) -> None:
+    told: list[notice.Notice] = []
+    clock = Clock()
+    long, short = command("a", timeout_seconds=4000), command("b", timeout_seconds=20)
+    steps = [group(long, **{"finally": [command("f", timeout_seconds=4000)]}), short]
+    run(tmp_path, of_class(steps), Script(), clock, tell=told.append)
+    begun = [each for each in told if isinstance(each, notice.StepStarted)]
+    assert [each.deadline_seconds for each in begun] == [300, 4000, 20]
 
 
 def test_the_step_that_runs_is_ended_and_no_other_begins(tmp_path: Path) -> None:
@@ -233,7 +253,7 @@ def test_a_resumed_run_whose_time_was_over_does_nothing_more(tmp_path: Path) -> 
 
 
 def test_a_real_clock_ends_a_step_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("e2e_ansible.run.limit.LIMITS", {"fast": 0.05})
+    monkeypatch.setattr("e2e_ansible.run.limit.LIMITS", {"fast": 0.4})
 
     def hangs(cancel: Cancel) -> int:
         while not cancel.wait(WAIT):

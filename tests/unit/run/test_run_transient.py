@@ -12,7 +12,7 @@ from test_resume_cuts import cuts, go_on
 
 from e2e_ansible.compile.plan import Plan
 from e2e_ansible.engine.protocol import Cancel
-from e2e_ansible.judge.record import AttemptStarted
+from e2e_ansible.judge.entry import AttemptStarted
 from e2e_ansible.report.notice import Message
 from e2e_ansible.steps.judgement import Replay
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import signal
@@ -13,6 +14,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 from run_limits import files_end_at
 from run_replay import PaperNodes, PaperWriter, Replay, Replayed, plan_of, replay
 
@@ -20,15 +22,17 @@ from e2e_ansible.checks.registry import isolated, validation_registry
 from e2e_ansible.compile.plan import Plan
 from e2e_ansible.engine.protocol import Cancel, PlayRequest
 from e2e_ansible.errors import HarnessError, InfrastructureError
-from e2e_ansible.judge.record import AttemptEnded, Trouble
+from e2e_ansible.judge.entry import AttemptEnded, Trouble
 from e2e_ansible.judge.result import TestResult
 from e2e_ansible.oracle.ranges import Ranges
 from e2e_ansible.providers.base import Node
 from e2e_ansible.report.notice import Attempted, Notice, Output, RunStarted, TaskStarted
+from e2e_ansible.report.summary import print_summary
 from e2e_ansible.run.clean_up import destroy_run
 from e2e_ansible.run.folder import RunFolder
 from e2e_ansible.run.journal import read_journal
 from e2e_ansible.run.reading import read_run
+from e2e_ansible.run.trouble import trouble_of
 from e2e_ansible.suite.model import Retry
 from e2e_ansible.verdict import Cause, Status, Verdict
 
@@ -93,6 +97,25 @@ def test_an_error_in_a_step_is_the_result_of_the_step(
     ]
     assert (test.evidence, nodes.left) == (("evidence",), [])
     assert read_run(done.folder) == done.result
+
+
+def test_what_an_error_tells_to_do_is_in_every_report(tmp_path: Path) -> None:
+    error = InfrastructureError("no room\n" * 100 + "at all", hint="make room: <df -h>")
+    engine = Replay("failing_check", before=at("03-stop-node", raising(error)))
+    done = replay(tmp_path, "failing_check", engine=engine)
+    assert str(the_test(done).error).endswith("at all\nhint: make room: <df -h>")
+    stream = io.StringIO()
+    print_summary(Console(file=stream, width=100), done.result, "runs/r")
+    assert "hint: make room: <df -h>" in stream.getvalue()
+    page = (done.folder.path / "report.html").read_text()
+    assert "hint: make room: &lt;df -h&gt;" in page
+    assert "hint: make room: &lt;df -h&gt;" in (done.folder.path / "junit.xml").read_text()
+
+
+def test_an_error_that_tells_nothing_to_do_has_no_such_line() -> None:
+    assert trouble_of(InfrastructureError("no room"), 1.0).message == "no room"
+    assert trouble_of(OSError("no room"), 1.0).message == "no room"
+    assert trouble_of(HarnessError("odd", hint="look \ud800"), 1.0).message == "odd\nhint: look \ufffd"
 
 
 def test_an_error_while_logs_are_collected_is_no_reason_to_keep_the_nodes(tmp_path: Path) -> None:

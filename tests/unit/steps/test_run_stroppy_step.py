@@ -93,6 +93,7 @@ def test_it_may_run_on_the_controller_or_a_database_node(tmp_path: Path) -> None
 
 
 def test_a_configuration_beside_the_suite_is_copied(tmp_path: Path) -> None:
+    (tmp_path / "my.json").write_text("{}")
     _, load = task(suite(tmp_path, config="my.json", environment={"LOG_LEVEL": "debug"}))
     assert load["copies"] == {"stroppy-config.json": "my.json"}
     assert load["env"] == {"LOG_LEVEL": "debug"}

@@ -63,6 +63,13 @@ def test_stroppy_is_made_on_the_controller_before_there_are_nodes() -> None:
     assert arguments(made, "stroppy_program")["commit"] == PINNED_COMMIT
 
 
+def test_packages_that_a_node_would_fetch_need_one() -> None:
+    bare = CompileContext("aws", (), {}, Parameters.model_validate({}), "")
+    with pytest.raises(UsageError, match="fetched by the first node, and this test has none"):
+        build(bare, artifact="packages", packages=["redis-server"])
+    assert build(context("aws"), artifact="packages", packages=["redis-server"]).hosts == ("n11",)
+
+
 def test_all_ways_to_say_where_it_comes_from_reach_build_load_and_install() -> None:
     for source in ({"url": "https://example.org/{{ x }}", "sha256": GOOD}, {"archive": "a {{ b }}.tar.gz"}):
         made = context(stroppy=source)

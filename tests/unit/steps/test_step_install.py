@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from e2e_ansible.compile.compiler import compile_suite
 from e2e_ansible.errors import SuiteError
 from e2e_ansible.steps.base import CompileContext, CompiledStep
 from e2e_ansible.steps.create_nodes import CreateNodes
@@ -15,6 +16,7 @@ from e2e_ansible.steps.install import Install, InstallOptions
 from e2e_ansible.suite.load import parse_suite
 from e2e_ansible.suite.model import StepOptions
 from e2e_ansible.suite.model import TestEntry as Entry
+from e2e_ansible.suite.vocabulary import Vocabulary
 
 EVERYTHING: dict[str, Any] = {
     "cluster_size": 3,
@@ -94,6 +96,20 @@ def test_a_cluster_on_some_of_its_nodes_has_the_plays_that_these_need() -> None:
         ("Install etcd", "n12"),
         ("Install Patroni", "n12"),
     ]
+
+
+@pytest.mark.parametrize("service", ["admin_ui", "patroni", "exporter"])
+def test_what_would_be_installed_nowhere_is_refused_at_its_line(service: str) -> None:
+    steps = [{"step": "create_nodes"}, {"step": "install", "service": service, "targets": ["c11"]}]
+    text = json.dumps({"parameters": EVERYTHING, "workflow": steps}, indent=1)
+    words = Vocabulary.default()
+    suite = parse_suite(text.encode(), "s.json", vocabulary=words)
+    with pytest.raises(
+        SuiteError, match=f"{service} is not installed on c11: nothing would be done"
+    ) as caught:
+        compile_suite(suite, words.step_types)
+    (problem,) = caught.value.problems
+    assert problem.line == text[: text.index('"install"')].count("\n"), "where the step begins"
 
 
 def test_services_of_their_own_have_their_roles() -> None:

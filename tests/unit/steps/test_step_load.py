@@ -8,6 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from e2e_ansible.errors import UsageError
+from e2e_ansible.load.address import address
 from e2e_ansible.steps.base import CompileContext, CompiledStep, Unsafe
 from e2e_ansible.steps.judgement import Replay
 from e2e_ansible.steps.run_load import RunLoad, RunLoadOptions
@@ -55,6 +56,13 @@ def test_a_proxy_or_an_address_is_used_when_that_is_said() -> None:
     assert (tasks(step)[-1]["database"]["hosts"], tasks(step)[-1]["database"]["port"]) == (["n12"], 6432)
     with pytest.raises(UsageError, match="proxy"):
         pgbench(context(), via="proxy")
+
+
+def test_an_address_may_be_one_of_ipv6() -> None:
+    wanted = tasks(pgbench(context(), via="[fd00::1]:6432"))[-1]["database"]
+    assert (wanted["hosts"], wanted["port"]) == (["fd00::1"], 6432)
+    assert address(wanted, {}).url.startswith("postgres://e2e@[fd00::1]:6432/load")
+    assert address(wanted, {}).variables["PGHOST"] == "fd00::1"
 
 
 @pytest.mark.parametrize(
@@ -128,6 +136,11 @@ def test_scripts_lie_beside_the_suite() -> None:
         {"scripts": ["../x.sql"]},
         {"scripts": ["/etc/passwd"]},
         {"via": "somewhere"},
+        {"via": "fd00::1:6432"},
+        {"via": "[fd00::1]"},
+        {"via": "[fd00::1::2]:6432"},
+        {"via": "[fd00::1]:65536"},
+        {"via": "[10.0.0.1]:6432"},
         {"database": "x; DROP"},
         {"limits": {"p99": 1}},
         {"limits": {"error_rate": 2}},

@@ -62,7 +62,7 @@ def test_labels_that_nodes_have_and_that_a_suite_adds() -> None:
 @pytest.mark.parametrize(
     ("labels", "says"),
     [
-        ({"cache": ["n13"]}, "label cache: this test has no node 'n13'; did you mean"),
+        ({"cache": ["n13"]}, "label cache: this test has no node 'n13' (did you mean"),
         ({"database": ["n11"]}, "the label database cannot be given to nodes"),
         ({"client": ["n11"]}, "use cluster_size and clients"),
         ({"setup_software": ["n11"]}, "every node has it"),

@@ -88,6 +88,8 @@ REFUSED = [
         " GB, TB)"),
     ("shared_buffers: 64mb", "72: 'shared_buffers' cannot be '64mb': 'mb' is no unit of it (units are B, kB, MB,"
         " GB, TB)"),
+    ("max_connections: '0900'", "73: 'max_connections' cannot be '0900': it is no number (a leading zero makes it"
+        " octal: leave that out)"),
     ("work_mem: lots", "66: 'work_mem' cannot be 'lots': it is no number (such as 64MB)"),
     ("work_mem: 63", "66: 'work_mem' must be from 64kB to 2147483647kB, not '63'"),
     ("shared_buffers: 64kB", "72: 'shared_buffers' must be from 16 (128kB) to 1073741823 (8589934584kB), not '64kB'"),
@@ -191,6 +193,11 @@ def test_quantities_are_those_of_postgresql() -> None:
     assert quantity("-1", "kB", whole=True) == -1
     assert quantity("2.6", "", whole=True) == 3
     assert quantity("2ms", "s", whole=False) == 0.002
+    assert quantity("010.5", "", whole=True) == 10
+    assert quantity("09", "", whole=False) == 9
+    for text in ("09", "0190", "08kB", "09e1"):
+        with pytest.raises(NoQuantity, match="no number"):
+            quantity(text, "kB", whole=True)
     with pytest.raises(NoQuantity):
         quantity("1 h", "kB", whole=True)
     assert written(60, "s", whole=True) == "60s"

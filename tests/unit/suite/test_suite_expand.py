@@ -100,6 +100,16 @@ def test_a_malformed_matrix_is_told_once(matrix: str, said: str, problems: Probl
     assert problem.startswith(f"suite.yaml:{said}")
 
 
+def test_a_name_with_two_meanings_is_told(load: Load, problems: Problems) -> None:
+    head = "workflow: [{step: init}]\nmatrix: {a: {x: {b: one}}"
+    (problem,) = problems(head + ", a.b: [two]}")
+    assert problem == (
+        "suite.yaml:2:28: 'a.b' is a key of the matrix, and in the mapping of another one as well"
+        " (a reference could mean either; rename one)"
+    )
+    assert load(head + ", a.c: [two]}").tests
+
+
 def test_a_mapping_cannot_be_put_in_too_often(problems: Problems) -> None:
     many = ", ".join(f"k{number}: 1" for number in range(190))
     words = ", ".join(["'${matrix.s}'"] * 6000)
@@ -223,7 +233,7 @@ def test_a_matrix_has_limits(problems: Problems, monkeypatch: pytest.MonkeyPatch
     many = ", ".join(map(str, range(40)))
     (problem,) = problems(f"matrix: {{a: [{many}], b: [{many}]}}\nworkflow: [{{step: init}}]")
     assert "the matrix makes 1600 tests of" in problem
-    monkeypatch.setattr(expand, "_MOST_EXPANDED_VALUES", 10)
+    monkeypatch.setattr(expand, "MOST_VALUES", 10)
     (problem,) = problems("matrix: {a: [1, 2]}\nworkflow: [{step: init}]")
     assert "the matrix makes 2 tests of" in problem
 

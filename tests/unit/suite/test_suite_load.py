@@ -137,7 +137,8 @@ ENTRIES = [
     ("parameters: {cluster_size: 0}", "1:28: 'parameters.cluster_size' must be at least 1, not 0"),
     ("parameters: {cluster_size: 100}", "1:28: 'parameters.cluster_size' must be at most 99, not 100"),
     ("parameters: {cluster_size: 3.0}", "1:28: 'parameters.cluster_size' must be a whole number, not 3.0"),
-    ("parameters: {cluster_size: '3'}", "1:28: 'parameters.cluster_size' must be a whole number, not '3'"),
+    ("parameters: {cluster_size: '3'}", "1:28: 'parameters.cluster_size' must be a whole number, not '3'"
+        " (write 3 without quotes)"),
     ("parameters: {admin_ui: on}", "1:24: 'parameters.admin_ui' must be true or false, not 'on' (write true)"),
     ("parameters: {admin_ui: maybe}", "1:24: 'parameters.admin_ui' must be true or false, not 'maybe'"),
     ("parameters: {postgres_version: latest}",
@@ -180,7 +181,7 @@ STEPS = [
     ("§{step: crash_node, target_node: n11, method: destroy, await_return: true}",
         "step 'crash_node': await_return is for method ssh: a destroyed node stays off; use start_node"),
     ("{step: init, timeout_seconds: §0}", "'timeout_seconds' must be more than 0, not 0"),
-    ("{step: init, timeout_seconds: §'5'}", "'timeout_seconds' must be a number, not '5'"),
+    ("{step: init, timeout_seconds: §'5'}", "'timeout_seconds' must be a number, not '5' (write 5 without quotes)"),
     ("{step: init, timeout_seconds: §true}", "'timeout_seconds' must be a number, not true"),
     ("{step: init, name: §a b}", "'name' cannot be 'a b' (a name begins with a letter or digit and has only"
         " letters, digits, '_', '.' and '-', at most 80)"),

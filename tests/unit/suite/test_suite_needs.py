@@ -35,6 +35,11 @@ def problems(*steps: Any, **test: Any) -> list[str]:
     return [f"{problem.message} ({problem.hint})" for problem in caught.value.problems]
 
 
+def test_an_empty_need_is_told_once() -> None:
+    (problem,) = problems(command("a"), command(needs=[""]))
+    assert "item 1 of 'needs' cannot be ''" in problem
+
+
 def test_needs_are_names_or_nothing_or_left_out() -> None:
     a, b, c = loaded(command("a"), command("b", needs=[]), command("c", needs=["a", "b"]))
     assert (a.options.needs, b.options.needs, c.options.needs) == (None, (), ("a", "b"))

@@ -1,0 +1,1 @@
+"""The provider `aws`: instances of EC2, by the SDK boto3."""

@@ -1,0 +1,1 @@
+"""The provider `azure`: virtual machines of Azure, by its SDKs `azure-mgmt-*`."""

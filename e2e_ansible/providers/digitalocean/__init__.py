@@ -1,0 +1,1 @@
+"""The provider `digitalocean`: Droplets, by DigitalOcean's SDK `pydo`."""

@@ -1,0 +1,1 @@
+"""The provider `openstack`: servers of nova, by the SDK `openstacksdk`."""

@@ -1,0 +1,1 @@
+"""The provider `yandex`: instances of Yandex Compute Cloud, by its SDK `yandexcloud` over gRPC."""
