@@ -1,8 +1,9 @@
 """Runs a program that lies on the node; sent as `python3 -c SOURCE NAME BYTES ARGUMENT...`.
 
-With BYTES above 0 the program comes by standard input, and is laid down compiled for the next time. With 0 it must lie
-there already, else this ends with status 3 and nothing was run. It lies in memory that is gone with the next boot, in
-a folder that nobody but its user may write to; a node where that cannot be is sent the program each time.
+With BYTES above 0 the program comes by standard input, and is laid down compiled for the next time; what was cut on
+its way is not taken for one. With 0 it must lie there already. Else this ends with status 3 and nothing was run. It
+lies in memory that is gone with the next boot, in a folder that nobody but its user may write to; a node where that
+cannot be is sent the program each time.
 """
 
 from __future__ import annotations
@@ -60,8 +61,12 @@ def _keep(folder: str, path: str, program: CodeType) -> None:
             os.unlink(draft)  # noqa: PTH108
 
 
-def _receive(folder: str, path: str, size: int) -> CodeType:
-    program = compile(sys.stdin.buffer.read(size), path, "exec", dont_inherit=True)
+def _receive(folder: str, path: str, size: int) -> CodeType | None:
+    """The program, None when the connection ended before all of it had come: the begin of one is a program too."""
+    text = sys.stdin.buffer.read(size)
+    if len(text) < size:
+        return None
+    program = compile(text, path, "exec", dont_inherit=True)
     _keep(folder, path, program)
     return program
 

@@ -17,14 +17,14 @@ PROGRAM = b"import sys\nprint('ran', *sys.argv[1:])\n"
 
 
 def call(
-    run: Path, *arguments: str, program: bytes = PROGRAM, sent: bool = False
+    run: Path, *arguments: str, program: bytes = PROGRAM, sent: bool = False, cut: int | None = None
 ) -> subprocess.CompletedProcess[str]:
-    """As a node runs it, with `run` for its /run, and with nothing of this project."""
+    """As a node runs it, with `run` for its /run, and with nothing of this project. `cut`: so much of it arrives."""
     text = command(sys.executable, program, arguments, sent=sent)
     assert text.count('"/run"') == 2
     return subprocess.run(
         ["sh", "-c", text.replace('"/run"', f'"{run}"')],
-        input=program.decode() if sent else "",
+        input=program[:cut].decode() if sent else "",
         capture_output=True,
         text=True,
         check=False,
@@ -50,6 +50,14 @@ def test_it_is_sent_once(tmp_path: Path) -> None:
     assert call(tmp_path, "two", "$HOME").stdout == "ran two $HOME\n"
     assert laid(tmp_path).stat().st_mode & 0o777 == 0o644
     assert (tmp_path / "e2e-ansible").stat().st_mode & 0o777 == 0o700
+
+
+@pytest.mark.parametrize("arrived", [0, 1, PROGRAM.index(b"\n") + 1, len(PROGRAM) - 1])
+def test_one_that_was_cut_on_its_way_is_neither_run_nor_kept(tmp_path: Path, arrived: int) -> None:
+    done = call(tmp_path, sent=True, cut=arrived)
+    assert (done.returncode, done.stdout, done.stderr) == (placed.MISSING, "", "")
+    assert list(tmp_path.iterdir()) == []
+    assert call(tmp_path, "whole", sent=True).stdout == "ran whole\n"
 
 
 def test_another_program_is_another_one(tmp_path: Path) -> None:
