@@ -175,7 +175,8 @@ def _bound(taken: Mapping[str, Sequence[_Taken]], course: Course) -> str:
         f"{_told(path, listed.steps)}. All steps are {work:.1f} s of work for each of {cores} cores, so with these it "
         f"could be {listed.wall / work:.1f}x as fast if they never waited. More than {most:.1f}x is not to be had here "
         f"by order alone; it is {had:.1f}x. One by one each step acts on all nodes at once already, as Ansible does; "
-        "node by node each service is installed on one node after the other.\n"
+        "node by node each service is installed on one node after the other. Cold, each step starts a process of "
+        "ansible-runner.\n"
     )
 
 
