@@ -187,11 +187,7 @@ class _Silences:
         ender = self._served[index] if index < len(self._served) else None
         first = min(one.began for one in (*vain, *waiting))
         start = first if before is None else max(first, before)
-        since = (
-            min(start, start if self._history.began is None else self._history.began)
-            if before is None
-            else before
-        )
+        since = before if before is not None else min(start, self._history.began or start)
         # One that was answered in the end waited for its answer, and for nothing else.
         proved = max(min(self._heard(one), until) for one in (*vain, *waiting))
         return OutageWindow(
